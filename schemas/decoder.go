@@ -1,0 +1,77 @@
+package schemas
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/hamba/avro/v2"
+)
+
+// Lookup gives the text of the schema that has an id in the registry.
+type Lookup func(ctx context.Context, id int) (string, error)
+
+// Decoder reads framed values of one record type, whichever version of its schema they were written with. It may be
+// used by several goroutines.
+type Decoder struct {
+	schema *Schema
+	lookup Lookup
+
+	mu      sync.RWMutex
+	writers map[int]reading // by id: how to read a body of that writer into our struct
+}
+
+// NewDecoder returns a decoder of s that asks lookup once for each schema id that it meets.
+func NewDecoder(s *Schema, lookup Lookup) *Decoder {
+	return &Decoder{schema: s, lookup: lookup, writers: map[int]reading{}}
+}
+
+// Decode reads a framed value into v, a pointer to a zero struct of the decoder's type.
+func (d *Decoder) Decode(ctx context.Context, value []byte, v any) error {
+	id, body, err := Frame(value)
+	if err != nil {
+		return fmt.Errorf("decode %s: %w", d.schema.Name, err)
+	}
+	writer, err := d.writer(ctx, id)
+	if err != nil {
+		return fmt.Errorf("decode %s: schema id %d: %w", d.schema.Name, id, err)
+	}
+	if err := strictDecode(writer, body, v); err != nil {
+		return fmt.Errorf("decode %s: %w", d.schema.Name, err)
+	}
+	return nil
+}
+
+func (d *Decoder) writer(ctx context.Context, id int) (reading, error) {
+	d.mu.RLock()
+	w, ok := d.writers[id]
+	d.mu.RUnlock()
+	if ok {
+		return w, nil
+	}
+	text, err := d.lookup(ctx, id)
+	if err != nil {
+		return reading{}, err
+	}
+	w, err = resolve(d.schema.wire.schema, text)
+	if err != nil {
+		return reading{}, err
+	}
+	d.mu.Lock()
+	d.writers[id] = w
+	d.mu.Unlock()
+	return w, nil
+}
+
+// resolve gives how bodies written with the schema in text are read as reader wants them.
+func resolve(reader avro.Schema, text string) (reading, error) {
+	writer, err := parseReading(text)
+	if err != nil || writer.schema.Fingerprint() == reader.Fingerprint() {
+		return writer, err
+	}
+	writer.schema, err = avro.NewSchemaCompatibility().Resolve(reader, writer.schema)
+	if err != nil {
+		return writer, fmt.Errorf("cannot be read as %s: %w", reader.(avro.NamedSchema).FullName(), err)
+	}
+	return writer, nil
+}
