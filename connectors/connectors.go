@@ -1,0 +1,118 @@
+// Package connectors is the seam between the pipeline and the platforms: what a Source and a Decoder of one platform
+// must do, the classes of their errors, and the pacing and retrying that wrap every API call. It knows no platform and
+// no broker.
+package connectors
+
+import (
+	"context"
+	"iter"
+	"time"
+
+	"chatlake/schemas"
+)
+
+// Cursor is where a source goes on within a container. Only the source that made it reads it.
+type Cursor string
+
+// Position is how far a container has been read in its epoch. Its zero value is the beginning.
+type Position struct {
+	Cursor    Cursor
+	Watermark schemas.Millis // creation time of the newest message read, 0: none
+	Pages     int64          // list and batch pages read
+}
+
+// Response is one body that a platform sent, kept verbatim, or a call that was given up.
+type Response struct {
+	Type        string    // the API: a ce_type of package schemas
+	ContentType string    // of the record, application/json if ""
+	Request     string    // method, path and query as sent, without credentials; for a POST a blank and the compact body
+	HTTPStatus  int       // 0: no response came
+	Code        string    // the platform's code, "" where no response came
+	LogID       string    // the platform's request id
+	Subject     string    // message id, for calls about one message
+	Error       string    // why it was given up, "" where it was not
+	Time        time.Time // when it was complete
+	Body        []byte
+	Calls       int // API calls that it took, retries counted
+}
+
+// Page is one step of reading a container: a list or batch response, what else it took, and where to go on.
+type Page struct {
+	Response
+	// Opening holds responses about the container itself, before its first page; their ce_page is 0.
+	Opening []Response
+	// Expansions holds responses that complete messages of the page, such as merged forwards; they stand directly
+	// before it and carry its ce_page.
+	Expansions []Response
+	// Found holds containers that the page shows, such as its threads. Kind, ID and Cause are set; the pipeline
+	// fills in the rest from the container that was read.
+	Found []schemas.Container
+	Items int // messages shown
+	Calls int // API calls made for this step, retries counted
+	// Next is the position after this page.
+	Next Position
+	// Final says that nothing is left to read. Failed, where not nil, says that the container cannot be read any
+	// further: the page is then the platform's definitive answer, or the last body that came.
+	Final  bool
+	Failed *Failure
+}
+
+// Failure is why a container ended before its end.
+type Failure struct {
+	Code    string // the platform's code, or a word of chatlake
+	Message string // never message text
+}
+
+// Source reads the containers of one platform.
+type Source interface {
+	// Pages yields the pages of a container from a position on, each once, in order, until a page that is Final. The
+	// next page is asked for only when the body of the loop has returned. An error ends the sequence and says nothing
+	// of the container: the pages yielded so far stand, and reading may be tried again from the last Next. Errors are
+	// *Error, or ctx's.
+	Pages(ctx context.Context, c *schemas.Container, from Position) iter.Seq2[*Page, error]
+}
+
+// Failed is one item of a page that could not be decoded.
+type Failed struct {
+	Pointer  string // JSON Pointer of the item in the page's body, "" for the whole page
+	RecordID string // where known
+	Class    string // one word
+	Message  string // never message text
+}
+
+// Reading is what one page says of one message.
+type Reading struct {
+	Message schemas.Message
+	// Source ranks where the message was seen: chat or conversation list before thread list before any other call.
+	Source SourceRank
+	// OtherConversation says that the message belongs to another conversation than the page: it makes no row.
+	OtherConversation bool
+}
+
+// SourceRank orders the calls that show a message; the lower, the better.
+type SourceRank uint8
+
+// Ranks of sources.
+const (
+	FromList SourceRank = iota
+	FromThread
+	FromOther
+)
+
+// Decoded is what one page says.
+type Decoded struct {
+	Readings []Reading // in the order of the page
+	Failed   []Failed
+	// ConversationKind is what the page tells of its conversation, "" where it tells nothing.
+	ConversationKind string
+}
+
+// Decoder turns the pages of one platform into messages. Decoding is a function of the page alone: it calls nobody and
+// reads no setting.
+type Decoder interface {
+	// Decode replaces what out holds by what page says. It never fails: a page that cannot be read is one Failed.
+	// Messages carry everything that the page tells: record_id, times, content, and links that are told as PENDING
+	// with their ids; version, change and provenance other than item_pointer are the pipeline's. Strings may share
+	// memory with the page's body.
+	Decode(page *schemas.Page, out *Decoded)
+}

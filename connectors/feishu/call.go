@@ -1,0 +1,302 @@
+// Package feishu reads the message history of one Feishu or Lark tenant through its IM API, and turns its pages into
+// messages. It knows neither where pages go nor who asks for them.
+package feishu
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"chatlake/connectors"
+)
+
+// DefaultBaseURL is where Feishu's API lives; Lark's is https://open.larksuite.com.
+const DefaultBaseURL = "https://open.feishu.cn"
+
+// attemptTimeout bounds one attempt, from the first byte sent to the last byte read. A page takes some 0.3 s, a merged
+// forward about 1 s.
+const attemptTimeout = 30 * time.Second
+
+// Config is one app in one tenant.
+type Config struct {
+	AppID     string
+	AppSecret string
+	Tenant    string // names the tenant in keys, AppID if ""
+	BaseURL   string // DefaultBaseURL if ""
+	// ConnectorVersion is sent as User-Agent, such as chatlake/1.0.
+	ConnectorVersion string
+	// Client makes the requests, without following redirects or keeping cookies; nil: one that honours HTTPS_PROXY.
+	Client *http.Client
+	Logger *slog.Logger // nil: none
+}
+
+// Validate reports a setting that cannot work. It names settings, never their values.
+func (c Config) Validate() error {
+	switch {
+	case c.AppID == "":
+		return errors.New("FEISHU_APP_ID is not set")
+	case c.AppSecret == "":
+		return errors.New("FEISHU_APP_SECRET is not set")
+	case c.BaseURL == "":
+		return nil
+	}
+	u, err := url.Parse(c.BaseURL)
+	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return errors.New("FEISHU_BASE_URL is not an address like " + DefaultBaseURL)
+	}
+	return nil
+}
+
+// String names the app and not its secret, so that a Config may be printed.
+func (c Config) String() string { return "feishu app " + c.AppID + " at " + c.BaseURL }
+
+// GoString is String.
+func (c Config) GoString() string { return c.String() }
+
+// LogValue is String for slog.
+func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// caller makes calls of one app.
+type caller struct {
+	client        *http.Client
+	base, agent   string
+	appID, secret string
+	pacer         *connectors.Pacer // of the token endpoint
+	tokens        *tokens
+}
+
+// NewCall gives calls with the app's tenant access token, which it fetches, keeps fresh and, when it is refused,
+// replaces once. Each call is one attempt, or two where the token was refused, as Calls of its outcome tells; waiting
+// and trying again are for connectors.Pace and connectors.Retry. Bodies come back as they were sent. Errors are
+// *connectors.Error, classed by endpoint and code, or ctx's; they hold neither the secret nor a token.
+func NewCall(cfg Config) connectors.Call {
+	base := cfg.BaseURL
+	if base == "" {
+		base = DefaultBaseURL
+	}
+	log := cfg.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	c := &caller{
+		client: clientOf(cfg.Client), base: strings.TrimRight(base, "/"), agent: cfg.ConnectorVersion,
+		appID: cfg.AppID, secret: cfg.AppSecret,
+		pacer: connectors.NewPacer(map[string]connectors.Quota{tokenAPI: tokenQuota}),
+	}
+	c.tokens = &tokens{fetch: c.fetchToken, log: log.With("app", cfg.AppID)}
+	return c.call
+}
+
+func (c *caller) call(ctx context.Context, r connectors.Request) (*connectors.Response, error) {
+	token, err := c.tokens.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := c.attempt(ctx, &r, token)
+	if !tokenRefused(err) {
+		return resp, err
+	}
+	c.tokens.drop(token)
+	fresh, err := c.tokens.get(ctx)
+	var e *connectors.Error
+	if err != nil {
+		if errors.As(err, &e) {
+			counted := *e // e is shared by all who waited for the token
+			counted.Calls++
+			return nil, &counted
+		}
+		return nil, err
+	}
+	resp, err = c.attempt(ctx, &r, fresh)
+	if err == nil {
+		resp.Calls++
+		return resp, nil
+	}
+	if !errors.As(err, &e) {
+		return nil, err
+	}
+	e.Calls++
+	switch {
+	case e.Class != connectors.ClassToken:
+	case fresh == token:
+		e.Class = connectors.ClassFatal
+		e.Message += "; the platform gives the same token again, so the app, FEISHU_BASE_URL or the tenant is not the right one for this API"
+	default:
+		// The token was a new one: refused by chance, or not yet known everywhere.
+		c.tokens.drop(fresh)
+		e.Class = connectors.ClassUnavailable
+	}
+	return nil, e
+}
+
+func tokenRefused(err error) bool {
+	var e *connectors.Error
+	return errors.As(err, &e) && e.Class == connectors.ClassToken
+}
+
+func (c *caller) attempt(ctx context.Context, r *connectors.Request, token string) (*connectors.Response, error) {
+	return c.send(ctx, r, credentials{token: token})
+}
+
+// credentials are what a request shows of us: a token, or a body that holds the secret and so is not the Request's.
+type credentials struct {
+	token string
+	body  []byte
+}
+
+// send makes one attempt and reads its answer.
+func (c *caller) send(ctx context.Context, r *connectors.Request, show credentials) (*connectors.Response, error) {
+	address := c.base + r.Path
+	if r.Query != "" {
+		address += "?" + r.Query
+	}
+	attempt, cancel := context.WithTimeout(ctx, attemptTimeout)
+	defer cancel()
+	body := show.body
+	if body == nil {
+		body = r.Body
+	}
+	req, err := http.NewRequestWithContext(attempt, r.Method, address, bytes.NewReader(body))
+	if err != nil {
+		return nil, &connectors.Error{Class: connectors.ClassFatal, API: r.API, Message: "FEISHU_BASE_URL or the request's path is not an address"}
+	}
+	req.Header.Set("Accept", "application/json")
+	if c.agent != "" {
+		req.Header.Set("User-Agent", c.agent)
+	}
+	if len(body) > 0 {
+		req.Header.Set("Content-Type", "application/json; charset=utf-8")
+	}
+	if show.token != "" {
+		req.Header.Set("Authorization", "Bearer "+show.token)
+	}
+	a := c.exchange(req)
+	if ctx.Err() != nil && a.err != nil {
+		return nil, ctx.Err()
+	}
+	resp := &connectors.Response{
+		Type: r.API, Request: r.Line(), Subject: r.Subject, HTTPStatus: a.status, LogID: a.logID(), Time: a.at, Body: a.body, Calls: 1,
+	}
+	if e := c.judge(r, a, resp); e != nil {
+		e.API, e.Calls = r.API, 1
+		if a.status != 0 {
+			e.Response = resp
+		}
+		return nil, e
+	}
+	return resp, nil
+}
+
+// judge fills in the answer's code and gives the error that it means, nil where all is well.
+func (c *caller) judge(r *connectors.Request, a *answer, resp *connectors.Response) *connectors.Error {
+	if a.tooLarge {
+		resp.Error, resp.Body = codeTooLarge, nil // a part of a body is no body
+		return &connectors.Error{
+			Class: connectors.ClassItem, Code: codeTooLarge, Message: fmt.Sprintf("the body is longer than %d bytes", connectors.MaxBody),
+		}
+	}
+	if a.err != nil {
+		return c.broken(a)
+	}
+	p := parsers.Get().(*connectors.Parser)
+	defer parsers.Put(p)
+	envelope, err := p.Parse(a.body)
+	if err != nil && json.Valid(a.body) {
+		// It came whole, beyond what the parser takes, and would come so again: asking for ever would hold up the container.
+		resp.Error = codeTooComplex
+		return &connectors.Error{Class: connectors.ClassItem, Code: codeTooComplex, Message: "the body is refused", Err: err}
+	}
+	code, ok := envelope.Get("code").Int()
+	if err != nil || !ok {
+		return c.unreadable(a)
+	}
+	resp.Code = strconv.FormatInt(code, 10)
+	v := classify(r, a.status, code)
+	if v.class == 0 {
+		return nil
+	}
+	e := &connectors.Error{Class: v.class, Code: resp.Code, Message: v.means}
+	if code == 0 {
+		e.Code = statusCode(a.status)
+	}
+	if said := c.said(envelope); said != "" {
+		e.Message += ": " + said
+	}
+	if v.class == connectors.ClassThrottled || v.class == connectors.ClassUnavailable {
+		e.RetryAfter = a.reset()
+	}
+	return e
+}
+
+// broken is the error of an answer that did not come, or not whole. It keeps the words of the cause only: those may
+// have to be redacted, and an attempt that ran out of its own time must not look like the caller's context.
+func (c *caller) broken(a *answer) *connectors.Error {
+	e := &connectors.Error{Class: connectors.ClassUnavailable, Err: errors.New(c.redact(a.err.Error()))}
+	if a.status == http.StatusTooManyRequests {
+		e.Class, e.RetryAfter = connectors.ClassThrottled, a.reset()
+	}
+	e.Code, e.Message = fault(a.err, a.status != 0)
+	return e
+}
+
+// unreadable is the error of a body that is not the platform's envelope, such as a gateway's page in HTML.
+func (c *caller) unreadable(a *answer) *connectors.Error {
+	e := &connectors.Error{
+		Class: connectors.ClassUnavailable, Code: codeUnreadable,
+		Message: fmt.Sprintf("HTTP status %d with a body of %d bytes that is not the API's JSON", a.status, len(a.body)),
+	}
+	if v := classifyStatus(a.status); v.class == connectors.ClassThrottled {
+		e.Class, e.Message = v.class, v.means
+	}
+	e.RetryAfter = a.reset()
+	return e
+}
+
+// said is the platform's own words about an error, in one short line: its msg, and what it says of missing permissions
+// and wrong parameters.
+func (c *caller) said(envelope connectors.JSON) string {
+	msg, _ := envelope.Get("msg").Str()
+	words := []string{strconv.Quote(c.excerpt(msg, 300))}
+	if msg == "" {
+		words = words[:0]
+	}
+	extra := envelope.Get("error")
+	for _, list := range [...]struct{ name, field, other string }{{"permission_violations", "subject", "scope"}, {"field_violations", "field", "field"}} {
+		for i := range min(extra.Get(list.name).Len(), 8) {
+			v := extra.Get(list.name).At(i)
+			s, ok := v.Get(list.field).Str()
+			if !ok {
+				s, _ = v.Get(list.other).Str()
+			}
+			if s != "" {
+				words = append(words, strconv.Quote(c.excerpt(s, 100)))
+			}
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// excerpt is the first n bytes of s, in memory of its own and without secrets.
+func (c *caller) excerpt(s string, n int) string {
+	s = c.redact(strings.Clone(s)) // before it is cut: half a secret is not found
+	return s[:min(len(s), n)]
+}
+
+// redact takes the secret and tokens out of s, should the platform echo them.
+func (c *caller) redact(s string) string {
+	if len(c.secret) >= 4 {
+		s = strings.ReplaceAll(s, c.secret, "[redacted]")
+	}
+	return c.tokens.redact(s)
+}
+
+var parsers = sync.Pool{New: func() any { return new(connectors.Parser) }}

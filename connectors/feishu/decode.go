@@ -1,0 +1,322 @@
+package feishu
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"chatlake/connectors"
+	"chatlake/schemas"
+)
+
+// maxPageItems is the most of items that a page may have; the API gives 50 at most in a list, and a merged forward
+// with its children some thousands.
+const maxPageItems = 100_000
+
+// Classes of what could not be decoded.
+const (
+	classUnreadable = "unreadable" // the page is not the platform's envelope
+	classBadKey     = "bad_key"    // the page's keys do not name a tenant and a conversation
+	classBadItem    = "bad_item"   // an item is no object
+	classMissingID  = "missing_id" // an item has no usable message_id
+)
+
+// Decoder reads Feishu's response bodies, as
+// https://open.feishu.cn/document/server-docs/im-v1/message/list and
+// https://open.feishu.cn/document/server-docs/im-v1/message-content-description/message_content describe them.
+//
+// It reuses its parsers and buffers and is not safe for concurrent use: each partition has one. The messages that it
+// gives share no memory with the page's body and none with what a later Decode gives, so that a copied Message may be
+// kept, at the price of the blocks that it shares with its neighbours, some 80 KiB; only the slices Readings and Failed
+// of a Decoded that is passed in again are used again.
+type Decoder struct {
+	envelope connectors.Parser // the page
+	item     connectors.Parser // single items of a page that is not JSON as a whole
+	content  connectors.Parser // body.content
+	mem      memory
+	pointers []string // "/data/items/N"
+	record   []byte   // scratch for record ids
+	raw      []byte   // scratch for values of a wrong kind
+	day      int64    // of date, in days since 1970
+	date     string
+
+	page  *schemas.Page
+	at    place
+	clean bool             // its body is valid UTF-8, and so is every string in it
+	m     *schemas.Message // the message that is being decoded
+	flat  flat             // its text
+	full  bool             // it has more attachments than are kept
+	byKey map[string]int   // its mentions, where they are many
+}
+
+// place is what a page's header says of its messages.
+type place struct {
+	tenant       string
+	kind         string // of container
+	id           string // of container; for look-ups <conversation id>!<message id>
+	conversation string
+	recordPrefix string // <platform>/<tenant>/
+	app          string
+	rank         connectors.SourceRank
+}
+
+var _ connectors.Decoder = (*Decoder)(nil)
+
+// NewDecoder returns a decoder of feishu.im.v1 pages: messages.list, messages.get and chats.get.
+func NewDecoder() *Decoder { return &Decoder{} }
+
+// Decode replaces what out holds by what page says, see connectors.Decoder.
+//
+// A page that holds a platform error, was given up or has no body gives nothing: it is a definitive answer, and what
+// follows from it is the pipeline's. Of a messages.get page that expands a merged forward only the forward itself is
+// a reading; its children are left to its expansion.
+func (d *Decoder) Decode(page *schemas.Page, out *connectors.Decoded) {
+	out.Readings, out.Failed, out.ConversationKind = out.Readings[:0], out.Failed[:0], ""
+	if page.Error != "" || len(page.Body) == 0 || (page.Code != "0" && page.Code != "") {
+		return
+	}
+	at, ok := placeOf(page)
+	if !ok {
+		failPage(out, classBadKey, "container and conversation of the page are no keys of "+schemas.Feishu)
+		return
+	}
+	d.page, d.at, d.clean = page, at, utf8.Valid(page.Body)
+	switch page.Type {
+	case schemas.FeishuMessagesList, schemas.FeishuMessagesGet:
+		d.messages(out)
+	case schemas.FeishuChatsGet:
+		d.chat(out)
+	default:
+		failPage(out, classUnreadable, "type of page is not known to "+schemas.Feishu)
+	}
+	d.page, d.m = nil, nil
+	if cap(d.raw) > blockBytes {
+		d.raw = nil
+	}
+}
+
+func failPage(out *connectors.Decoded, class, message string) {
+	out.Failed = append(out.Failed, connectors.Failed{Class: class, Message: message})
+}
+
+// placeOf reads a page's keys.
+func placeOf(page *schemas.Page) (place, bool) {
+	var p place
+	container := strings.SplitN(string(page.Container), "/", 4)
+	conversation := strings.SplitN(string(page.Conversation), "/", 3)
+	if len(container) != 4 || len(conversation) != 3 || container[0] != schemas.Feishu || conversation[0] != schemas.Feishu ||
+		container[1] != conversation[1] || container[1] == "" || conversation[2] == "" {
+		return p, false
+	}
+	p.tenant, _ = connectors.Valid(Unpart(container[1]))
+	p.kind = container[2]
+	p.id, _ = connectors.Valid(Unpart(container[3]))
+	p.conversation, _ = connectors.Valid(Unpart(conversation[2]))
+	p.recordPrefix = schemas.Part(schemas.Feishu) + "/" + schemas.Part(p.tenant) + "/"
+	p.app, _ = connectors.Valid(page.AppID)
+	p.rank = connectors.FromOther
+	if page.Type == schemas.FeishuMessagesList {
+		p.rank = connectors.FromList
+		if p.kind == schemas.KindThread {
+			p.rank = connectors.FromThread
+		}
+	}
+	return p, true
+}
+
+// Unpart undoes schemas.Part. A '%' that starts no escape stands for itself.
+func Unpart(s string) string {
+	if strings.IndexByte(s, '%') < 0 {
+		return s
+	}
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if n, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				b = append(b, byte(n))
+				i += 2
+				continue
+			}
+		}
+		b = append(b, s[i])
+	}
+	return string(b)
+}
+
+// messages decodes a page of messages.
+func (d *Decoder) messages(out *connectors.Decoded) {
+	root, err := d.envelope.Parse(d.page.Body)
+	if err != nil {
+		d.salvage(out, err)
+		return
+	}
+	if root.Kind() != connectors.Object {
+		failPage(out, classUnreadable, "body is "+root.Kind().String()+", not an object")
+		return
+	}
+	if code, ok := root.Get("code").Int(); ok && code != 0 {
+		return
+	}
+	data := root.Get("data")
+	items := data.Get("items")
+	switch {
+	case data.Told() && data.Kind() != connectors.Object:
+		failPage(out, classUnreadable, "data is "+data.Kind().String()+", not an object")
+		return
+	case items.Told() && items.Kind() != connectors.Array:
+		failPage(out, classUnreadable, "data.items is "+items.Kind().String()+", not an array")
+		return
+	case items.Len() > maxPageItems:
+		failPage(out, classUnreadable, "data.items has more than "+strconv.Itoa(maxPageItems)+" items")
+		return
+	}
+	forward := d.isForward(items)
+	for i := range items.Len() {
+		if item := items.At(i); !d.isChild(item, forward) {
+			d.reading(out, item, i)
+		}
+	}
+}
+
+// salvage decodes, one by one, the items of a page that is not JSON as a whole, so that one broken item does not take
+// the others with it.
+func (d *Decoder) salvage(out *connectors.Decoded, whole error) {
+	items, ok := connectors.SplitArray(d.page.Body, maxPageItems, "data", "items")
+	if !ok || len(items) == 0 {
+		failPage(out, classUnreadable, "body is "+whole.Error())
+		return
+	}
+	forward := false
+	for _, b := range items {
+		item, err := d.item.Parse(b)
+		forward = forward || err == nil && d.expands(item)
+	}
+	for i, b := range items {
+		item, err := d.item.Parse(b)
+		switch {
+		case err == nil && !d.isChild(item, forward):
+			d.reading(out, item, i)
+		case err == nil:
+		case !forward:
+			out.Failed = append(out.Failed, connectors.Failed{
+				Pointer: d.pointer(i), Class: classBadItem, Message: "item is " + err.Error(),
+			})
+		}
+	}
+}
+
+// isForward reports whether the page is a merged forward with its children.
+func (d *Decoder) isForward(items connectors.JSON) bool {
+	if d.page.Type != schemas.FeishuMessagesGet {
+		return false
+	}
+	for i := range items.Len() {
+		if d.expands(items.At(i)) {
+			return true
+		}
+	}
+	return false
+}
+
+// expands reports whether item is the merged forward that the page was asked for.
+func (d *Decoder) expands(item connectors.JSON) bool {
+	kind, _ := item.Get("msg_type").Str()
+	return kind == typeMergeForward && d.isSubject(item)
+}
+
+// isChild reports whether item stands in a merged forward. Beside a forward that the page expands all other items do, with
+// or without an upper_message_id. In lists no children are shown, whatever the field says there.
+func (d *Decoder) isChild(item connectors.JSON, forward bool) bool {
+	return d.page.Type == schemas.FeishuMessagesGet && !d.isSubject(item) &&
+		(forward || d.peek(item.Get("upper_message_id")) != "")
+}
+
+// isSubject reports whether item is the message that a messages.get page was asked for.
+func (d *Decoder) isSubject(item connectors.JSON) bool {
+	id, ok := item.Get("message_id").Str()
+	return ok && id != "" && id == d.page.Subject && d.page.Type == schemas.FeishuMessagesGet
+}
+
+// reading decodes item i of the page.
+func (d *Decoder) reading(out *connectors.Decoded, item connectors.JSON, i int) {
+	n := len(out.Readings)
+	out.Readings = slices.Grow(out.Readings, 1)[:n+1]
+	r := &out.Readings[n]
+	*r = connectors.Reading{} // an element that is used again may not keep the slices of its last message
+	if class, message := d.decodeItem(item, &r.Message); class != "" {
+		out.Readings = out.Readings[:n]
+		out.Failed = append(out.Failed, connectors.Failed{Pointer: d.pointer(i), Class: class, Message: message})
+		return
+	}
+	m := &r.Message
+	d.record = appendPart(append(d.record[:0], d.at.recordPrefix...), m.MessageID)
+	m.RecordID = d.mem.keepBytes(d.record)
+	m.OccurredAt = m.CreatedAt
+	m.EventDate = d.dateOf(m.OccurredAt)
+	m.Provenance.ItemPointer = d.pointer(i)
+	if m.ThreadID == nil && d.at.kind == schemas.KindThread && d.page.Type == schemas.FeishuMessagesList {
+		m.ThreadID = d.mem.optional(d.at.id)
+	}
+	r.Source = d.at.rank
+	chat, _ := connectors.Valid(d.peek(item.Get("chat_id")))
+	r.OtherConversation = chat != "" && chat != d.at.conversation
+}
+
+// appendPart appends schemas.Part(s).
+func appendPart(dst []byte, s string) []byte { return append(dst, schemas.Part(s)...) }
+
+// pointer is the JSON Pointer (RFC 6901) of item i.
+func (d *Decoder) pointer(i int) string {
+	if i >= 1000 {
+		return "/data/items/" + strconv.Itoa(i)
+	}
+	for n := len(d.pointers); n <= i; n++ {
+		d.pointers = append(d.pointers, "/data/items/"+strconv.Itoa(n))
+	}
+	return d.pointers[i]
+}
+
+// dateOf gives the UTC day of t; the messages of a page mostly share one.
+func (d *Decoder) dateOf(t schemas.Millis) string {
+	day := int64(t) / (24 * 60 * 60 * 1000)
+	if d.date == "" || day != d.day {
+		d.day, d.date = day, t.Date()
+	}
+	return d.date
+}
+
+// chat reads what a chat is, see https://open.feishu.cn/document/server-docs/group/chat/get-2. A thread-form group and
+// a topic group are one kind. The vendor's page shows words with stray blanks.
+func (d *Decoder) chat(out *connectors.Decoded) {
+	root, err := d.envelope.Parse(d.page.Body)
+	if err != nil {
+		failPage(out, classUnreadable, "body is "+err.Error())
+		return
+	}
+	if root.Kind() != connectors.Object {
+		failPage(out, classUnreadable, "body is "+root.Kind().String()+", not an object")
+		return
+	}
+	if code, ok := root.Get("code").Int(); ok && code != 0 {
+		return
+	}
+	mode := strings.TrimSpace(d.peek(root.Get("data").Get("chat_mode")))
+	form := strings.TrimSpace(d.peek(root.Get("data").Get("group_message_type")))
+	switch {
+	case mode == "p2p":
+		out.ConversationKind = schemas.ConversationP2P
+	case mode == "topic" || form == "thread":
+		out.ConversationKind = schemas.ConversationTopicGroup
+	case mode == "group":
+		out.ConversationKind = schemas.ConversationGroup
+	case mode != "":
+		out.ConversationKind = schemas.ConversationUnknown
+	}
+}
+
+// peek gives a string in the parser's memory, "" where it is none.
+func (d *Decoder) peek(v connectors.JSON) string {
+	s, _ := v.Str()
+	return s
+}

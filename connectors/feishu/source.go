@@ -1,0 +1,370 @@
+package feishu
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"chatlake/connectors"
+	"chatlake/schemas"
+)
+
+// Paths of the API (https://open.feishu.cn/document/server-docs/im-v1/message/list, …/message/get, …/chat/get-2).
+const (
+	messagesPath = "/open-apis/im/v1/messages"
+	chatsPath    = "/open-apis/im/v1/chats"
+)
+
+// pageSize is the most that the API gives.
+const pageSize = "50"
+
+// contentQuery asks each list and get for cards as they were sent and for names of senders.
+const contentQuery = "card_msg_content_type=user_card_content&with_sender_name=true"
+
+// Reasons of containers that cannot be read here, and of calls that were given up.
+const (
+	reasonTenant   = "other_tenant"
+	reasonKind     = "unsupported_kind"
+	givenUpSticky  = "internal_error" // the platform's internal error, each time anew
+	givenUpUnknown = "unknown_code"   // a code that nobody has described, each time anew
+)
+
+// goneThreads are answers after which a thread is known to its end: its root is deleted (230110), it is not shown to
+// the bot (230073), or it does not exist (230019).
+var goneThreads = []string{"230110", "230073", "230019"}
+
+// Source reads chats, threads and single messages of one tenant.
+type Source struct {
+	call   connectors.Call
+	tenant string
+}
+
+var _ connectors.Source = (*Source)(nil)
+
+// NewSource gives a source of tenant's containers that makes its calls through call, which is to pace and retry them.
+func NewSource(call connectors.Call, tenant string) *Source {
+	return &Source{call: call, tenant: tenant}
+}
+
+// Pages yields the pages of a chat or thread, oldest message first, or the one page of a message. See
+// connectors.Source.
+func (s *Source) Pages(ctx context.Context, c *schemas.Container, from connectors.Position) iter.Seq2[*connectors.Page, error] {
+	return func(yield func(*connectors.Page, error) bool) {
+		w := s.walk(c, from)
+		for !w.mark.Done {
+			page, err := w.step(ctx)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(page, nil) || page.Final {
+				return
+			}
+		}
+	}
+}
+
+// walk is one reading of a container.
+type walk struct {
+	call    connectors.Call
+	c       *schemas.Container
+	unfit   *connectors.Failure // why the container cannot be read by this source at all
+	at      connectors.Position
+	mark    mark
+	guard   *guard
+	refused resumption
+}
+
+// resumption counts page tokens refused without a step ahead in between: without it a token that is always refused
+// would lead to the same pages again for ever.
+type resumption struct {
+	tries     int
+	watermark schemas.Millis // when the last was refused
+	run, best int            // pages since the start, and the most there were before a refusal
+}
+
+func (s *Source) walk(c *schemas.Container, from connectors.Position) *walk {
+	w := &walk{call: s.call, c: c, at: from, mark: markOf(from.Cursor)}
+	w.guard = newGuard(w.mark.Token)
+	switch {
+	case c.TenantID != "" && c.TenantID != s.tenant:
+		w.unfit = &connectors.Failure{Code: reasonTenant, Message: "the container's tenant is not the one that FEISHU_TENANT names"}
+	case c.Kind != schemas.KindChat && c.Kind != schemas.KindThread && c.Kind != schemas.KindMessage:
+		w.unfit = &connectors.Failure{Code: reasonKind, Message: "feishu has no containers of kind " + strconv.Quote(c.Kind)}
+	case !usableID(c.ID):
+		w.unfit = &connectors.Failure{Code: reasonKind, Message: "the container's id cannot be one of feishu's"}
+	}
+	return w
+}
+
+func (w *walk) step(ctx context.Context) (*connectors.Page, error) {
+	switch {
+	case w.unfit != nil:
+		return w.end(&connectors.Page{Response: w.nothing(w.unfit.Code)}, w.unfit), nil
+	case w.c.Kind == schemas.KindMessage:
+		return w.message(ctx)
+	}
+	page := &connectors.Page{}
+	if w.c.Kind == schemas.KindChat && w.at.Pages == 0 {
+		if err := w.open(ctx, page); err != nil {
+			return nil, err
+		}
+	}
+	resp, failed, err := w.list(ctx, page)
+	if err != nil {
+		return nil, err
+	}
+	page.Response = *resp
+	if failed != nil {
+		if w.c.Kind == schemas.KindThread && resp.Error == "" && slices.Contains(goneThreads, failed.Code) {
+			failed = nil
+		}
+		return w.end(page, failed), nil
+	}
+	return w.follow(ctx, page)
+}
+
+// follow turns the response in page into a page with all that belongs to it, and steps ahead.
+func (w *walk) follow(ctx context.Context, page *connectors.Page) (*connectors.Page, error) {
+	l, ok := readListing(page.Body)
+	if !ok {
+		return nil, &connectors.Error{
+			Class: connectors.ClassUnavailable, API: page.Type, Code: codeUnreadable, Calls: page.Calls,
+			Message: "the answer says that all is well but not whether there are more pages", Response: &page.Response,
+		}
+	}
+	if err := w.expand(ctx, page, &l); err != nil {
+		return nil, err
+	}
+	page.Items = len(l.items)
+	page.Found = w.threads(l.items)
+	w.note(l.items)
+	if !l.more {
+		return w.end(page, nil), nil
+	}
+	if failed := w.guard.check(&l); failed != nil {
+		return w.end(page, failed), nil
+	}
+	w.mark.Token = l.token
+	w.refused.run++
+	w.advance(page)
+	return page, nil
+}
+
+// note takes the times of a page's messages into the position.
+func (w *walk) note(items []entry) {
+	for i := range items {
+		t := items[i].created
+		if t == 0 {
+			continue
+		}
+		if t < w.mark.Last {
+			w.mark.Unordered = true
+		}
+		w.mark.Last = t
+		w.at.Watermark = max(w.at.Watermark, t)
+	}
+}
+
+// threads gives the threads that a page shows, but for the one that is read.
+func (w *walk) threads(items []entry) []schemas.Container {
+	var found []schemas.Container
+	seen := map[string]bool{"": true}
+	if w.c.Kind == schemas.KindThread {
+		seen[w.c.ID] = true
+	}
+	for i := range items {
+		e := &items[i]
+		if seen[e.thread] || !usableID(e.thread) || !e.here(w.c) {
+			continue
+		}
+		seen[e.thread] = true
+		found = append(found, schemas.Container{Kind: schemas.KindThread, ID: e.thread, Cause: schemas.CauseThread})
+	}
+	return found
+}
+
+func (w *walk) advance(page *connectors.Page) {
+	w.at.Pages++
+	w.at.Cursor = w.mark.cursor()
+	page.Next = w.at
+}
+
+// end makes page the last one. After a failure the cursor stays where it was.
+func (w *walk) end(page *connectors.Page, failed *connectors.Failure) *connectors.Page {
+	page.Final, page.Failed = true, failed
+	cursor := w.at.Cursor
+	w.mark.Token, w.mark.Done = "", true
+	w.advance(page)
+	if failed != nil {
+		w.at.Cursor, page.Next.Cursor = cursor, cursor
+	}
+	return page
+}
+
+// nothing is the response of a page for which no call was made.
+func (w *walk) nothing(reason string) connectors.Response {
+	return connectors.Response{Type: schemas.FeishuMessagesList, Error: reason, Time: time.Now()}
+}
+
+// open asks about the chat itself, for its kind and name. Whatever is definitive is kept: a chat that cannot be read
+// shows it again when it is listed.
+func (w *walk) open(ctx context.Context, page *connectors.Page) error {
+	resp, _, err := w.ask(ctx, connectors.Request{
+		API: schemas.FeishuChatsGet, Method: http.MethodGet, Path: chatsPath + "/" + url.PathEscape(w.c.ID),
+	})
+	var e *connectors.Error
+	if errors.As(err, &e) && e.Class == connectors.ClassFatal && e.API == schemas.FeishuChatsGet && e.Response != nil {
+		// Rights to read messages may be there where those to read chats are not; the list will tell.
+		resp, err = e.Response, nil
+	}
+	if err != nil {
+		return err
+	}
+	page.Opening = []connectors.Response{*resp}
+	page.Calls += resp.Calls
+	return nil
+}
+
+// list asks for the page at the mark. A page token that is refused is left behind: a chat goes on from its watermark,
+// all else from the start.
+func (w *walk) list(ctx context.Context, page *connectors.Page) (*connectors.Response, *connectors.Failure, error) {
+	for {
+		resp, failed, err := w.ask(ctx, connectors.Request{
+			API: schemas.FeishuMessagesList, Method: http.MethodGet, Path: messagesPath, Query: w.query(),
+		})
+		var e *connectors.Error
+		if !errors.As(err, &e) || e.Class != connectors.ClassCursor {
+			if resp != nil {
+				page.Calls += resp.Calls
+			}
+			return resp, failed, err
+		}
+		page.Calls += e.Calls
+		if !w.resume() {
+			resp := w.answered(e)
+			return resp, &connectors.Failure{Code: reasonRefused, Message: "page tokens are refused again and again: " + e.Message}, nil
+		}
+	}
+}
+
+// resume leaves the page token behind. It reports false where that was done before and led no further.
+func (w *walk) resume() bool {
+	r := &w.refused
+	if w.at.Watermark > r.watermark || r.run > r.best {
+		r.tries = 0
+	}
+	r.tries++
+	r.watermark, r.best, r.run = w.at.Watermark, max(r.best, r.run), 0
+	if r.tries > maxRefused {
+		return false
+	}
+	next := mark{Unordered: w.mark.Unordered}
+	if w.c.Kind == schemas.KindChat && !w.mark.Unordered {
+		next.Start = floorSeconds(w.at.Watermark)
+	}
+	w.mark, w.guard = next, newGuard("")
+	return true
+}
+
+// query is the list request's, in one order always: it is a part of a page's identity. Threads know no times. Times are
+// whole seconds and whether the API means them inclusively is not documented, so the window is widened to both.
+func (w *walk) query() string {
+	var q strings.Builder
+	add := func(name, value string) {
+		if q.Len() > 0 {
+			q.WriteByte('&')
+		}
+		q.WriteString(name + "=" + url.QueryEscape(value))
+	}
+	add("container_id_type", w.c.Kind)
+	add("container_id", w.c.ID)
+	if w.c.Kind == schemas.KindChat {
+		start, end := w.window()
+		if start > 0 {
+			add("start_time", strconv.FormatInt(start, 10))
+		}
+		if end > 0 {
+			add("end_time", strconv.FormatInt(end, 10))
+		}
+	}
+	add("sort_type", "ByCreateTimeAsc")
+	add("page_size", pageSize)
+	q.WriteString("&" + contentQuery)
+	if w.c.Kind == schemas.KindChat {
+		add("only_thread_root_messages", "false")
+	}
+	if w.mark.Token != "" {
+		add("page_token", w.mark.Token)
+	}
+	return q.String()
+}
+
+// window is the container's, in Unix seconds, 0 where it is open.
+func (w *walk) window() (start, end int64) {
+	if w.c.WindowStart != nil {
+		start = floorSeconds(*w.c.WindowStart)
+	}
+	start = max(start, w.mark.Start)
+	if w.c.WindowEnd != nil {
+		end = max(1, -floorSeconds(-*w.c.WindowEnd))
+		start = min(start, end)
+	}
+	return start, end
+}
+
+func floorSeconds(t schemas.Millis) int64 {
+	s := int64(t) / 1000
+	if int64(t)%1000 < 0 {
+		s--
+	}
+	return s
+}
+
+// ask makes a call and tells how to go on: a response, with failed where it is definitive that what was asked for is
+// not to be had; or an error that says nothing of the container.
+func (w *walk) ask(ctx context.Context, r connectors.Request) (*connectors.Response, *connectors.Failure, error) {
+	resp, err := w.call(ctx, r)
+	if err == nil {
+		return resp, nil, nil
+	}
+	var e *connectors.Error
+	if !errors.As(err, &e) {
+		return nil, nil, err
+	}
+	switch e.Class {
+	case connectors.ClassItem, connectors.ClassContainer:
+		resp = answeredTo(&r, e)
+	case connectors.ClassSticky:
+		resp = answeredTo(&r, e)
+		resp.Error = givenUpSticky
+	case connectors.ClassUnknown:
+		resp = answeredTo(&r, e)
+		resp.Error = givenUpUnknown
+	default:
+		return nil, nil, err
+	}
+	return resp, &connectors.Failure{Code: e.Code, Message: e.Message}, nil
+}
+
+// answeredTo is the response in e, or one without a body where none came.
+func answeredTo(r *connectors.Request, e *connectors.Error) *connectors.Response {
+	if e.Response != nil {
+		resp := *e.Response
+		resp.Calls = e.Calls
+		return &resp
+	}
+	return &connectors.Response{Type: r.API, Request: r.Line(), Subject: r.Subject, Error: e.Code, Time: time.Now(), Calls: e.Calls}
+}
+
+func (w *walk) answered(e *connectors.Error) *connectors.Response {
+	resp := answeredTo(&connectors.Request{API: schemas.FeishuMessagesList, Method: http.MethodGet, Path: messagesPath, Query: w.query()}, e)
+	resp.Error = reasonRefused
+	return resp
+}

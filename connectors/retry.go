@@ -1,0 +1,125 @@
+package connectors
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+)
+
+// How often one call is made before its error is returned.
+const (
+	throttledTries   = 20 // in a row
+	unavailableTries = 4
+	stickyTries      = 5
+	unknownTries     = 4
+)
+
+// maxReset bounds how long a platform may ask to wait: both of its windows are a minute or less, so more is a mistake.
+const maxReset = 2 * time.Minute
+
+// Policy is what Retry needs beside the class of an error.
+type Policy struct {
+	// Pacer, where not nil, pauses the whole API when one of its calls is throttled.
+	Pacer *Pacer
+	// Logger gets one line for each try that is repeated; nil: none.
+	Logger *slog.Logger
+	// Unit is the shortest wait, 500 ms where 0, and all others are multiples of it: after a failure a random time up
+	// to 1, 2, 4, 8, 16 units, after a throttling without a word on how long 2, 4, … 60 units. Smaller is for tests: it
+	// presses harder on a platform that is in trouble.
+	Unit time.Duration
+}
+
+// Retry makes call again where the class of its error asks for it: ClassThrottled up to 20 times in a row, then it is
+// returned as ClassUnavailable; ClassUnavailable 4 times, ClassSticky 5, ClassUnknown 4 in all. Other errors are returned
+// at once. Calls of the response or error counts all tries. It returns ctx's error as soon as ctx is done.
+func Retry(call Call, p Policy) Call {
+	if p.Unit <= 0 {
+		p.Unit = 500 * time.Millisecond
+	}
+	if p.Logger == nil {
+		p.Logger = slog.New(slog.DiscardHandler)
+	}
+	return func(ctx context.Context, r Request) (*Response, error) {
+		var t tries
+		for {
+			resp, err := call(ctx, r)
+			if err == nil {
+				resp.Calls += t.calls
+				return resp, nil
+			}
+			var e *Error
+			if !errors.As(err, &e) {
+				return nil, err
+			}
+			t.calls += e.Calls
+			wait, again := t.next(e, p.Unit)
+			if !again {
+				return nil, t.final(e)
+			}
+			p.Logger.Debug("call is repeated", "api", e.API, "class", e.Class.String(), "code", e.Code, "wait", wait, "calls", t.calls)
+			if e.Class == ClassThrottled && p.Pacer != nil {
+				p.Pacer.Pause(e.API, wait)
+			}
+			if err := rest(ctx, wait, nil); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// tries is what has happened to one call so far.
+type tries struct {
+	calls     int
+	throttled int // in a row
+	others    [ClassFatal + 1]int
+}
+
+// next tells whether to try again after e, and when.
+func (t *tries) next(e *Error, unit time.Duration) (wait time.Duration, again bool) {
+	if e.Class == ClassThrottled {
+		t.throttled++
+		wait = min(2*unit<<min(t.throttled-1, 10), 60*unit)
+		if e.RetryAfter > 0 {
+			wait = min(e.RetryAfter, maxReset)
+		}
+		return wait, t.throttled < throttledTries
+	}
+	t.throttled = 0
+	if int(e.Class) >= len(t.others) {
+		return 0, false
+	}
+	t.others[e.Class]++
+	n := t.others[e.Class]
+	most := 0
+	switch e.Class {
+	case ClassUnavailable:
+		most = unavailableTries
+	case ClassSticky:
+		most = stickyTries
+	case ClassUnknown:
+		most = unknownTries
+	}
+	// Full jitter: any time up to the bound, so that callers that failed together do not come back together.
+	wait = 1 + rand.N(min(unit<<(n-1), 16*unit))
+	if e.RetryAfter > 0 {
+		wait = max(wait, min(e.RetryAfter, 60*unit))
+	}
+	return wait, n < most
+}
+
+// final is the error to return: e with the count of all calls.
+func (t *tries) final(e *Error) *Error {
+	last := *e
+	last.Calls = t.calls
+	if last.Response != nil {
+		resp := *last.Response
+		resp.Calls = t.calls
+		last.Response = &resp
+	}
+	if last.Class == ClassThrottled {
+		last.Class = ClassUnavailable
+	}
+	return &last
+}
