@@ -1,0 +1,72 @@
+package local
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"strconv"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+)
+
+// broker is franz-go's kfake with a data directory.
+type broker struct {
+	cluster *kfake.Cluster
+	address string
+}
+
+func openBroker(c Config, ln net.Listener) (*broker, error) {
+	dir, err := subdirectory(c.Dir, "kafka")
+	if err != nil {
+		return nil, err
+	}
+	guarded := newGuard(ln, c.Host, c.Logger)
+	cluster, err := kfake.NewCluster(
+		kfake.NumBrokers(1),
+		kfake.ClusterID("chatlake-local"),
+		kfake.DataDir(dir),
+		kfake.WithLogger(logger{c.Logger}),
+		// The port is taken before, so that a taken one has a message of its own.
+		kfake.ListenFn(func(string, string) (net.Listener, error) { return guarded, nil }),
+		kfake.BrokerConfigs(brokerSettings()),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("local: open broker in %s: %w", dir, err)
+	}
+	return &broker{cluster: cluster, address: guarded.Addr().String()}, nil
+}
+
+func brokerSettings() map[string]string {
+	return map[string]string{
+		"default.replication.factor": "1",
+		// kfake compacts by deleting a partition's segments and writing new ones, so that a crash in between loses the
+		// partition. Its cleaner therefore never comes round; topics with cleanup.policy=compact are kept whole, and retention,
+		// which the same cleaner applies, does not shorten a topic either.
+		"log.cleaner.backoff.ms": strconv.FormatInt(math.MaxInt64/1_000_000, 10),
+		// A group that nobody joined for a week would lose its offsets and read everything again.
+		"offsets.retention.minutes": strconv.Itoa(math.MaxInt32),
+	}
+}
+
+// close writes the state and ends the listener and all connections.
+func (b *broker) close() { b.cluster.Close() }
+
+// logger turns kfake's log into slog. What kfake calls info is a line for each request.
+type logger struct{ to *slog.Logger }
+
+func (l logger) Logf(level kfake.LogLevel, format string, args ...any) {
+	at := slog.LevelDebug
+	switch level {
+	case kfake.LogLevelError:
+		at = slog.LevelError
+	case kfake.LogLevelWarn:
+		at = slog.LevelWarn
+	case kfake.LogLevelNone, kfake.LogLevelDebug:
+		return
+	}
+	if ctx := context.Background(); l.to.Enabled(ctx, at) {
+		l.to.Log(ctx, at, "embedded broker: "+fmt.Sprintf(format, args...))
+	}
+}
