@@ -1,0 +1,43 @@
+package pipeline
+
+import (
+	"time"
+
+	"chatlake/schemas"
+)
+
+// Fault is what a dead letter is made of.
+type Fault struct {
+	Stage, Class, Message string
+	Retryable             bool
+	Conversation          schemas.ConversationKey
+	Container             schemas.ContainerKey
+	PageID, ItemPointer   string
+	RecordID              string
+	Source                *schemas.Record // the record it was found in
+}
+
+// DeadLetter makes the dead letter of a fault. Its id depends on the fault alone, so finding it again writes it again
+// under the same id.
+func DeadLetter(f Fault, at time.Time) *schemas.DeadLetter {
+	d := &schemas.DeadLetter{
+		ID:    schemas.DeadLetterID(f.Stage, f.PageID, f.ItemPointer, f.RecordID, f.Class),
+		Stage: f.Stage, ErrorClass: f.Class, ErrorMessage: f.Message, Retryable: f.Retryable,
+		ConversationKey: string(f.Conversation),
+		ContainerKey:    optional(string(f.Container)), PageID: optional(f.PageID),
+		ItemPointer: optional(f.ItemPointer), RecordID: optional(f.RecordID),
+		FailedAt: schemas.MillisOf(at),
+	}
+	if s := f.Source; s != nil {
+		partition, offset := int64(s.Partition), s.Offset
+		d.SourceTopic, d.SourcePartition, d.SourceOffset = &s.Topic, &partition, &offset
+	}
+	return d
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}

@@ -1,0 +1,71 @@
+// Package pipeline is what the two stages share: an owned partition of a log as they see it, and how they set aside what
+// cannot be processed. It knows no vendor and no broker.
+package pipeline
+
+import (
+	"context"
+	"time"
+
+	"chatlake/schemas"
+)
+
+// Log is one partition that this process owns for as long as the context of its owner lasts. Topics are read and
+// written in that partition number only.
+type Log interface {
+	ID() int32
+	// Total is the number of partitions of every topic.
+	Total() int
+	// Committed is the offset of the driving topic that was committed last when ownership began, -1 where none was.
+	Committed() int64
+	// Offsets gives the first offset of a topic and the one after its last committed record.
+	Offsets(ctx context.Context, topic string) (start, stable int64, err error)
+	// Reader reads the committed records of a topic from an offset on.
+	Reader(topic string, from int64) Reader
+	// Commit writes all records, and next as the offset of the driving topic to go on from, in one transaction. A next
+	// below 0 leaves the offset alone. It returns nil only when all of it is durable and visible together; after any
+	// error the outcome is unknown and ownership must begin anew. A commit that has begun when ctx ends is given a few
+	// seconds: a transaction left open would keep readers of its topics waiting until the broker times it out.
+	Commit(ctx context.Context, records []schemas.Record, next int64) error
+	// Beat says that the stage is alive.
+	Beat()
+}
+
+// Reader reads one partition of a topic, in order.
+type Reader interface {
+	// Read returns what is there after what it returned before, waiting up to wait for anything at all. A batch may be
+	// empty. Values may share memory that is valid until the batch is dropped.
+	Read(ctx context.Context, wait time.Duration, maxBytes int) (Batch, error)
+}
+
+// Batch is some records in order, and the offset after all that they cover.
+type Batch struct {
+	Records []schemas.Record
+	Next    int64
+}
+
+// ReadTo hands the records of a topic from an offset to another to fn, in order.
+func ReadTo(ctx context.Context, l Log, s Span, fn func(*schemas.Record) error) error {
+	r := l.Reader(s.Topic, s.From)
+	for next := s.From; next < s.To; {
+		b, err := r.Read(ctx, time.Second, 8<<20)
+		if err != nil {
+			return err
+		}
+		for i := range b.Records {
+			if b.Records[i].Offset >= s.To {
+				return nil
+			}
+			if err := fn(&b.Records[i]); err != nil {
+				return err
+			}
+		}
+		next = b.Next
+	}
+	return nil
+}
+
+// Span is a part of a topic: offsets from From up to but not including To.
+type Span struct {
+	Topic    string
+	From, To int64
+}
