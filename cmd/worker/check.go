@@ -1,0 +1,132 @@
+package worker
+
+import (
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// topicName is what Kafka allows in a topic's name, short enough for our endings.
+var topicName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,200}$`)
+
+func (c *Cluster) check() error {
+	switch {
+	case len(c.Brokers) == 0:
+		return &SettingError{"KAFKA_BROKERS", "names no broker"}
+	case !topicName.MatchString(c.Prefix):
+		return &SettingError{"TOPIC_PREFIX", "is not usable in a topic's name: letters, digits, '.', '_' and '-', at most 200"}
+	case c.Partitions < 1 || c.Partitions > 10000:
+		return &SettingError{"TOPIC_PARTITIONS", "is not between 1 and 10000"}
+	case c.Replication > 100:
+		return &SettingError{"TOPIC_REPLICATION", "is not between 0 and 100"}
+	case !slices.Contains([]string{"", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}, c.SASL):
+		return &SettingError{"KAFKA_SASL_MECHANISM", "is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512"}
+	case c.SASL != "" && c.Username == "":
+		return &SettingError{"KAFKA_SASL_USERNAME", "is missing, though KAFKA_SASL_MECHANISM is set"}
+	case c.SASL != "" && c.Password == "":
+		return &SettingError{"KAFKA_SASL_PASSWORD", "is missing, though KAFKA_SASL_MECHANISM is set"}
+	case c.SASL == "" && c.Username != "":
+		return &SettingError{"KAFKA_SASL_MECHANISM", "is missing, though KAFKA_SASL_USERNAME is set"}
+	case (c.TLSCert == "") != (c.TLSKey == ""):
+		return &SettingError{"KAFKA_TLS_CERT_FILE", "and KAFKA_TLS_KEY_FILE go together"}
+	case !c.TLS && (c.TLSCA != "" || c.TLSCert != ""):
+		return &SettingError{"KAFKA_TLS", "is not true, though files for it are set"}
+	case !slices.Contains([]string{"debug", "info", "warn", "error"}, strings.ToLower(c.LogLevel)):
+		return &SettingError{"LOG_LEVEL", "is none of debug, info, warn, error"}
+	case c.LogFormat != "text" && c.LogFormat != "json":
+		return &SettingError{"LOG_FORMAT", "is neither text nor json"}
+	}
+	return checkURL("SCHEMA_REGISTRY_URL", c.RegistryURL)
+}
+
+func checkURL(name, value string) error {
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return &SettingError{name, "is not an http or https address"}
+	}
+	if u.User != nil {
+		return &SettingError{name, "holds credentials: give them in settings of their own"}
+	}
+	return nil
+}
+
+func (f *Feishu) check() error {
+	switch {
+	case f.AppID == "" && f.AppSecret != "":
+		return &SettingError{"FEISHU_APP_ID", "is missing, though FEISHU_APP_SECRET is set"}
+	case f.AppID != "" && f.AppSecret == "":
+		return &SettingError{"FEISHU_APP_SECRET", "is missing (or FEISHU_APP_SECRET_FILE)"}
+	}
+	return f.checkTenant()
+}
+
+// checkTenant checks what needs no secret.
+func (f *Feishu) checkTenant() error {
+	switch {
+	case f.PerMinute < 1:
+		return &SettingError{"FEISHU_RATE_PER_MINUTE", "is less than 1"}
+	case f.PerSecond < 1:
+		return &SettingError{"FEISHU_RATE_PER_SECOND", "is less than 1"}
+	}
+	if f.Tenant == "" {
+		f.Tenant = f.AppID
+	}
+	return checkURL("FEISHU_BASE_URL", f.BaseURL)
+}
+
+func (s *ExtractorSettings) check() error {
+	if err := s.Cluster.check(); err != nil {
+		return err
+	}
+	if err := s.Feishu.check(); err != nil {
+		return err
+	}
+	switch {
+	case s.AppID == "":
+		return &SettingError{"FEISHU_APP_ID", "is missing: no platform has credentials, so there is nothing to extract"}
+	case s.Workers < 1:
+		return &SettingError{"EXTRACTOR_WORKERS", "is less than 1"}
+	case s.Patience <= 0:
+		return &SettingError{"EXTRACTOR_PATIENCE", "is not above 0"}
+	}
+	if s.Group == "" {
+		s.Group = s.Prefix + "-extractor"
+	}
+	return nil
+}
+
+func (s *NormalizerSettings) check() error {
+	if err := s.Cluster.check(); err != nil {
+		return err
+	}
+	switch {
+	case s.Output != "" && !topicName.MatchString(s.Output):
+		return &SettingError{"NORMALIZER_OUTPUT", "is not usable as a topic's name: letters, digits, '.', '_' and '-', at most 200"}
+	case !slices.Contains([]string{"", "true", "false"}, s.Lookups):
+		return &SettingError{"NORMALIZER_LOOKUPS", "is neither true nor false"}
+	case s.Interval <= 0 || s.Interval > 10*time.Second:
+		return &SettingError{"NORMALIZER_COMMIT_INTERVAL", "is not between 1ns and 10s"}
+	}
+	if s.Output == "" {
+		s.Output = s.Prefix + ".messages"
+	}
+	if s.Group == "" {
+		s.Group = s.Output + "-normalizer"
+	}
+	if strings.ContainsAny(s.Group, `/\`) || s.Group == "." || s.Group == ".." {
+		return &SettingError{"NORMALIZER_GROUP", "cannot name a directory: its state lies in <NORMALIZER_STATE_DIR>/<group>"}
+	}
+	return nil
+}
+
+func (s *ToolSettings) check() error {
+	if err := s.Cluster.check(); err != nil {
+		return err
+	}
+	if s.Output != "" && !topicName.MatchString(s.Output) {
+		return &SettingError{"NORMALIZER_OUTPUT", "is not usable as a topic's name: letters, digits, '.', '_' and '-', at most 200"}
+	}
+	return s.checkTenant() // most commands call no platform: the app's id, which names the tenant, is enough
+}

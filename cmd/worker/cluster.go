@@ -1,0 +1,174 @@
+package worker
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"log/slog"
+	"net"
+	"strings"
+	"time"
+
+	"chatlake/kafka"
+	"chatlake/pipeline"
+	"chatlake/schemas"
+)
+
+// NewLogger makes the logger that the settings ask for. They have been checked.
+func (c *Cluster) NewLogger(w io.Writer) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(c.LogLevel)) // Load has refused other words
+	opts := &slog.HandlerOptions{Level: level}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, opts))
+	}
+	return slog.New(slog.NewTextHandler(w, opts))
+}
+
+// Kafka makes a client of the cluster.
+func (c *Cluster) Kafka(logger *slog.Logger) (*kafka.Client, error) {
+	config := kafka.Config{
+		Brokers: c.Brokers, Mechanism: c.SASL, Username: c.Username, Password: string(c.Password),
+		ClientID: "chatlake", Logger: logger,
+	}
+	if c.TLS {
+		t, err := kafka.TLSConfig(c.TLSCA, c.TLSCert, c.TLSKey)
+		if err != nil {
+			return nil, &SettingError{"KAFKA_TLS_CA_FILE, KAFKA_TLS_CERT_FILE or KAFKA_TLS_KEY_FILE", "cannot be used: " + err.Error()}
+		}
+		config.TLS = t
+	}
+	if c.SASL != "" && !c.TLS && !c.loopback() {
+		logger.Warn("credentials travel in the clear: KAFKA_SASL_MECHANISM is set without KAFKA_TLS, to a host that is not this one")
+	}
+	return kafka.NewClient(config)
+}
+
+func (c *Cluster) loopback() bool {
+	for _, b := range c.Brokers {
+		host, _, err := net.SplitHostPort(b)
+		if err != nil {
+			host = b
+		}
+		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+			return false
+		}
+	}
+	return true
+}
+
+// Registry makes a client of the schema registry.
+func (c *Cluster) Registry() (*schemas.Registry, error) {
+	config := schemas.RegistryConfig{URL: c.RegistryURL, Username: c.RegistryUsername, Password: string(c.RegistryPassword)}
+	if c.RegistryCA != "" {
+		t, err := kafka.TLSConfig(c.RegistryCA, "", "")
+		if err != nil {
+			return nil, &SettingError{"SCHEMA_REGISTRY_TLS_CA_FILE", "cannot be used: " + err.Error()}
+		}
+		config.TLS = &tls.Config{RootCAs: t.RootCAs, MinVersion: tls.VersionTLS12}
+	}
+	return schemas.OpenRegistry(config)
+}
+
+// Connection is a cluster and a registry that were found to be as they should be.
+type Connection struct {
+	Topics     schemas.Topics
+	Partitions int
+	IDs        map[string]int // schema ids by topic
+	Client     *kafka.Client
+	Registry   *schemas.Registry
+}
+
+// Connect reaches the cluster and the registry and verifies topics and schemas. output is another topic of messages, or
+// "" for the prefix's own.
+func (c *Cluster) Connect(ctx context.Context, output string, logger *slog.Logger) (*Connection, error) {
+	client, err := c.Kafka(logger)
+	if err != nil {
+		return nil, err
+	}
+	registry, err := c.Registry()
+	if err != nil {
+		return nil, err
+	}
+	n := &Connection{Topics: schemas.NewTopics(c.Prefix, output), Client: client, Registry: registry}
+	if err := n.verify(ctx, c, output, logger); err != nil {
+		_ = client.Close() // the first error is the one that matters
+		return nil, err
+	}
+	return n, nil
+}
+
+func (n *Connection) verify(ctx context.Context, c *Cluster, output string, logger *slog.Logger) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	if err := n.Client.Ping(ctx); err != nil {
+		return err
+	}
+	total, warnings, err := n.Client.VerifyTopics(ctx, c.topics(output, true))
+	if err != nil {
+		return err
+	}
+	for _, w := range warnings {
+		logger.Warn(w)
+	}
+	n.Partitions = total
+	n.IDs, err = n.Registry.IDs(ctx, n.Topics.Schemas())
+	return err
+}
+
+// topics is what must exist: the five of the prefix, and a side-by-side output with its dead letters.
+func (c *Cluster) topics(output string, compactCheckpoints bool) []kafka.Topic {
+	topics := kafka.Topics(c.Prefix, int(c.Partitions), int(c.Replication), compactCheckpoints)
+	if output != "" && output != c.Prefix+".messages" {
+		topics = append(topics, kafka.OutputTopics(output, int(c.Partitions), int(c.Replication))...)
+	}
+	return topics
+}
+
+// Prepare creates what is missing of the topics, and registers the schemas. It returns what it created.
+func (c *Cluster) Prepare(ctx context.Context, output string, compactCheckpoints bool, logger *slog.Logger) ([]string, error) {
+	client, err := c.Kafka(logger)
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	registry, err := c.Registry()
+	if err != nil {
+		return nil, err
+	}
+	if err := client.Ping(ctx); err != nil {
+		return nil, err
+	}
+	topics := c.topics(output, compactCheckpoints)
+	created, err := client.CreateTopics(ctx, topics)
+	if err != nil {
+		return created, err
+	}
+	if _, warnings, err := client.VerifyTopics(ctx, topics); err != nil {
+		return created, err
+	} else if len(warnings) > 0 {
+		logger.Warn(strings.Join(warnings, "; "))
+	}
+	for _, t := range []schemas.Topics{schemas.NewTopics(c.Prefix, ""), schemas.NewTopics(c.Prefix, output)} {
+		for topic, s := range t.Schemas() {
+			if _, err := registry.Register(ctx, schemas.Subject(topic), s); err != nil {
+				return created, err
+			}
+		}
+	}
+	return created, nil
+}
+
+// owned lets a stage see its partition without knowing the broker.
+type owned struct{ *kafka.Partition }
+
+func (o owned) Reader(topic string, from int64) pipeline.Reader {
+	return reader{o.Partition.Reader(topic, from)}
+}
+
+type reader struct{ r *kafka.Reader }
+
+func (r reader) Read(ctx context.Context, wait time.Duration, maxBytes int) (pipeline.Batch, error) {
+	b, err := r.r.Read(ctx, wait, maxBytes)
+	return pipeline.Batch{Records: b.Records, Next: b.Next}, err
+}

@@ -1,0 +1,115 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"chatlake/connectors"
+	"chatlake/connectors/feishu"
+	"chatlake/kafka"
+	"chatlake/pipeline/extract"
+	"chatlake/schemas"
+)
+
+// Extractor is the first stage, wired.
+type Extractor struct {
+	Connection *Connection
+	Pacer      *connectors.Pacer
+	Stage      *extract.Extractor
+	settings   ExtractorSettings
+	once       bool
+	ready      readiness
+}
+
+// NewExtractor connects the stage to its cluster, registry and platforms.
+func NewExtractor(ctx context.Context, s ExtractorSettings, once bool, logger *slog.Logger) (*Extractor, error) {
+	n, err := s.Connect(ctx, "", logger)
+	if err != nil {
+		return nil, err
+	}
+	quota := connectors.Quota{PerMinute: int(s.PerMinute), PerSecond: int(s.PerSecond)}
+	pacer := connectors.NewPacer(map[string]connectors.Quota{
+		schemas.FeishuMessagesList: quota, schemas.FeishuMessagesGet: quota, schemas.FeishuChatsGet: quota,
+	})
+	pacer.SetShare(0, n.Partitions) // nothing is asked before partitions are owned
+	return &Extractor{
+		Connection: n, Pacer: pacer, settings: s, once: once,
+		Stage: extract.New(extract.Config{
+			Topics: n.Topics, IDs: n.IDs,
+			Container: schemas.NewDecoder(schemas.ContainerSchema, n.Registry.Text),
+			Check:     schemas.NewDecoder(schemas.CheckpointSchema, n.Registry.Text),
+			Platforms: map[string]extract.Platform{
+				schemas.Feishu: {Source: s.source(pacer, logger), TenantID: s.Tenant, AppID: s.AppID},
+			},
+			Workers: int(s.Workers), Patience: s.Patience, Once: once, Version: "chatlake/" + Version, Logger: logger,
+		}),
+	}, nil
+}
+
+// source composes what every call of Feishu goes through: retried, each try paced, with the app's token.
+func (f *Feishu) source(pacer *connectors.Pacer, logger *slog.Logger) *feishu.Source {
+	call := feishu.NewCall(feishu.Config{
+		AppID: f.AppID, AppSecret: string(f.AppSecret), Tenant: f.Tenant, BaseURL: f.BaseURL,
+		ConnectorVersion: "chatlake/" + Version, Logger: logger,
+	})
+	return feishu.NewSource(connectors.Retry(connectors.Pace(call, pacer), connectors.Policy{Pacer: pacer, Logger: logger}), f.Tenant)
+}
+
+// Run extracts until ctx ends or, once, until all containers have ended.
+func (e *Extractor) Run(ctx context.Context) error {
+	n := e.Connection
+	return n.Client.Own(ctx, kafka.Ownership{
+		Group: e.settings.Group, Topic: n.Topics.Containers, Once: e.once,
+		Writes: []string{n.Topics.RawPages, n.Topics.Checkpoints, n.Topics.Containers, n.Topics.DeadLetters},
+		Assigned: func(owned []int32, total int) {
+			e.Pacer.SetShare(len(owned), total)
+			e.Stage.Assigned()
+			e.ready.set()
+		},
+	}, func(ctx context.Context, p *kafka.Partition) error { return e.Stage.Partition(ctx, owned{p}) })
+}
+
+// Close closes the connections.
+func (e *Extractor) Close() error { return e.Connection.Client.Close() }
+
+// extractorProgram is the program extractor.
+type extractorProgram struct{ ExtractorSettings }
+
+func (p *extractorProgram) run(ctx context.Context, o options) (int, error) {
+	logger := p.NewLogger(o.stderr)
+	e, err := NewExtractor(ctx, p.ExtractorSettings, o.once, logger)
+	if err != nil {
+		return 1, err
+	}
+	defer e.Close()
+	stop, err := serve(p.HTTPAddr, e.collectors(), &e.ready, logger)
+	if err != nil {
+		return 1, err
+	}
+	defer stop()
+	logger.Info("extractor runs", "version", Version, "group", p.Group, "partitions", e.Connection.Partitions, "once", o.once)
+	began := time.Now()
+	if err := e.Run(ctx); err != nil {
+		return 1, err
+	}
+	if !o.once || ctx.Err() != nil {
+		return 0, nil
+	}
+	return e.report(o, time.Since(began)), nil
+}
+
+// report prints what Once came to, and gives the exit code.
+func (e *Extractor) report(o options, took time.Duration) int {
+	sum := e.Stage.Summary()
+	for _, f := range sum.Failures {
+		fmt.Fprintf(o.stdout, "failed    %s: code %s: %s\n", f.Container, f.Code, f.Message)
+	}
+	fmt.Fprintf(o.stdout, "extracted %d containers: %d complete, %d failed, %d cancelled; %d pages, %d messages, %d calls in all; %d pages in this run (%s)\n",
+		sum.Containers, sum.Complete, sum.Failed, sum.Cancelled, sum.Pages, sum.Items, sum.Calls, e.Stage.Stats().Pages.Load(), took.Round(100*time.Millisecond))
+	if sum.Failed > 0 {
+		return 3
+	}
+	return 0
+}

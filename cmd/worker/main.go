@@ -1,0 +1,149 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+)
+
+// program is one of the two long-running programs.
+type program interface {
+	run(ctx context.Context, o options) (exit int, err error)
+}
+
+type options struct {
+	once           bool
+	stdout, stderr io.Writer
+}
+
+// ExtractorMain runs the program extractor and gives its exit code.
+func ExtractorMain() int {
+	p := &extractorProgram{}
+	return run("extractor", "reads containers from their platforms into Kafka", &p.ExtractorSettings, p)
+}
+
+// NormalizerMain runs the program normalizer and gives its exit code.
+func NormalizerMain() int {
+	p := &normalizerProgram{}
+	return run("normalizer", "turns raw pages into canonical messages", &p.NormalizerSettings, p)
+}
+
+// Exit codes: 0 done, 1 a fault while running, 2 settings or arguments that cannot be used, 3 (extractor --once) a
+// container failed.
+func run(name, what string, settings any, p program) int {
+	o := options{stdout: os.Stdout, stderr: os.Stderr}
+	flags := flag.NewFlagSet(name, flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.BoolVar(&o.once, "once", false, "")
+	version := flags.Bool("version", false, "")
+	err := flags.Parse(os.Args[1:])
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		Usage(o.stdout, name, what, settings)
+		return 0
+	case err != nil || flags.NArg() > 0:
+		fmt.Fprintf(o.stderr, "%s: %s: see %s --help\n", name, badArguments(err, flags.Args()), name)
+		return 2
+	case *version:
+		fmt.Fprintln(o.stdout, name, Version)
+		return 0
+	}
+	if err := Load(settings); err != nil {
+		fmt.Fprintf(o.stderr, "%s: %v\n", name, err)
+		return 2
+	}
+	ctx, stop := Signals(context.Background())
+	defer stop()
+	exit, err := p.run(ctx, o)
+	if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return 0 // told to stop while still starting
+	}
+	if err != nil {
+		fmt.Fprintf(o.stderr, "%s: %s\n", name, OneLine(err))
+		return ExitCode(err, exit)
+	}
+	return exit
+}
+
+func badArguments(err error, rest []string) string {
+	if err != nil {
+		return err.Error()
+	}
+	return "unexpected argument " + rest[0]
+}
+
+// ExitCode is 2 for settings that cannot be used, else the given one.
+func ExitCode(err error, otherwise int) int {
+	var s *SettingError
+	if errors.As(err, &s) {
+		return 2
+	}
+	return otherwise
+}
+
+// OneLine is the text of an error without line breaks.
+func OneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+
+// stopTime is how long a program may take to stop; it is then ended, as its orchestrator would do soon after.
+const stopTime = 10 * time.Second
+
+// Signals gives a context that ends with SIGINT or SIGTERM. A second signal, or one that is not obeyed within stopTime,
+// ends the process at once.
+func Signals(parent context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(parent)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() {
+		select {
+		case <-signals:
+			cancel()
+		case <-done:
+			return
+		}
+		select {
+		case <-signals:
+		case <-time.After(stopTime):
+		case <-done:
+			return
+		}
+		fmt.Fprintln(os.Stderr, "not stopped in time: ended; what was not committed is done again")
+		os.Exit(1)
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(done)
+		cancel()
+	}
+}
+
+// Usage prints what a program does and every setting with its default and meaning.
+func Usage(w io.Writer, name, what string, settings any) {
+	fmt.Fprintf(w, "%s %s.\n\nUsage: %s [--once] [--version] [--help]\n\n  --once     end when everything is done that is there to do\n\nSettings (environment):\n\n", name, what, name)
+	Settings(w, settings)
+}
+
+// Settings prints every setting with its default and meaning.
+func Settings(w io.Writer, settings any) {
+	t := tabwriter.NewWriter(w, 2, 4, 2, ' ', 0)
+	for _, f := range Fields(settings) {
+		name := f.Name
+		if f.Secret {
+			name += "[_FILE]"
+		}
+		def := f.Default
+		if def == "" {
+			def = "-"
+		}
+		fmt.Fprintf(t, "  %s\t%s\t%s\n", name, def, f.Meaning)
+	}
+	_ = t.Flush() // a terminal that is gone takes no help
+}

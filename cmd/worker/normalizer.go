@@ -1,0 +1,100 @@
+package worker
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"chatlake/connectors"
+	"chatlake/connectors/feishu"
+	"chatlake/kafka"
+	"chatlake/pipeline/links"
+	"chatlake/pipeline/normalize"
+	"chatlake/schemas"
+)
+
+// Normalizer is the second stage, wired.
+type Normalizer struct {
+	Connection *Connection
+	Stage      *normalize.Normalizer
+	index      *links.Index
+	settings   NormalizerSettings
+	once       bool
+	ready      readiness
+}
+
+// NewNormalizer connects the stage to its cluster and registry and opens its index.
+func NewNormalizer(ctx context.Context, s NormalizerSettings, once bool, logger *slog.Logger) (*Normalizer, error) {
+	n, err := s.Connect(ctx, s.Output, logger)
+	if err != nil {
+		return nil, err
+	}
+	index, err := links.Open(filepath.Join(s.StateDir, s.Group), logger)
+	if err != nil {
+		_ = n.Client.Close() // the first error is the one that matters
+		return nil, err
+	}
+	return &Normalizer{
+		Connection: n, index: index, settings: s, once: once,
+		Stage: normalize.New(normalize.Config{
+			Topics: n.Topics, IDs: n.IDs,
+			Decoders: map[string]func() connectors.Decoder{
+				schemas.Feishu: func() connectors.Decoder { return feishu.NewDecoder() },
+			},
+			Index: index, CommitInterval: s.Interval, Once: once, Version: "chatlake/" + Version, Logger: logger,
+		}),
+	}, nil
+}
+
+// Run normalizes until ctx ends or, once, until what was there at the start is done.
+func (r *Normalizer) Run(ctx context.Context) error {
+	n := r.Connection
+	return n.Client.Own(ctx, kafka.Ownership{
+		Group: r.settings.Group, Topic: n.Topics.RawPages, Once: r.once,
+		Writes:   []string{n.Topics.Messages, n.Topics.DeadLetters, n.Topics.Containers},
+		Assigned: func([]int32, int) { r.ready.set() },
+	}, func(ctx context.Context, p *kafka.Partition) error { return r.Stage.Partition(ctx, owned{p}) })
+}
+
+// Close closes the index and the connections.
+func (r *Normalizer) Close() error {
+	err := r.index.Close()
+	if cerr := r.Connection.Client.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// normalizerProgram is the program normalizer.
+type normalizerProgram struct{ NormalizerSettings }
+
+func (p *normalizerProgram) run(ctx context.Context, o options) (int, error) {
+	logger := p.NewLogger(o.stderr)
+	r, err := NewNormalizer(ctx, p.NormalizerSettings, o.once, logger)
+	if err != nil {
+		return 1, err
+	}
+	defer func() {
+		if err := r.Close(); err != nil {
+			logger.Error("closing", "error", err)
+		}
+	}()
+	stop, err := serve(p.HTTPAddr, r.collectors(), &r.ready, logger)
+	if err != nil {
+		return 1, err
+	}
+	defer stop()
+	logger.Info("normalizer runs", "version", Version, "group", p.Group, "output", p.Output, "partitions", r.Connection.Partitions, "once", o.once)
+	began := time.Now()
+	if err := r.Run(ctx); err != nil {
+		return 1, err
+	}
+	if o.once && ctx.Err() == nil {
+		s := r.Stage.Stats()
+		fmt.Fprintf(o.stdout, "normalized %d pages into %d message versions and %d dead letters (%s)\n",
+			s.Pages.Load(), s.Messages.Load(), s.DeadLetters.Load(), time.Since(began).Round(100*time.Millisecond))
+	}
+	return 0, nil
+}

@@ -1,0 +1,111 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// readiness tells whether a worker has joined its group.
+type readiness struct{ joined atomic.Bool }
+
+func (r *readiness) set() { r.joined.Store(true) }
+
+// serve answers /metrics, /healthz (the process lives) and /readyz (it has joined its group) until stop is called. An
+// empty address serves nothing.
+func serve(addr string, cs []prometheus.Collector, ready *readiness, logger *slog.Logger) (stop func(), err error) {
+	if addr == "" {
+		return func() {}, nil
+	}
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("HTTP_ADDR %s cannot be listened on (choose another, or set it empty): %w", addr, err)
+	}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(append(cs, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))...)
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if !ready.joined.Load() {
+			http.Error(w, "not yet a member of the consumer group", http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintln(w, "ok")
+	})
+	s := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			logger.Error("metrics and health are no longer served", "addr", addr, "error", err)
+		}
+	}()
+	return func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = s.Shutdown(ctx) // a scrape that hangs is cut by the end of the process
+		<-done
+	}, nil
+}
+
+func counter(name, help string, v *atomic.Int64) prometheus.Collector {
+	return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(v.Load()) })
+}
+
+func gauge(name, help string, v *atomic.Int64) prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(v.Load()) })
+}
+
+func (e *Extractor) collectors() []prometheus.Collector {
+	s := e.Stage.Stats()
+	cs := []prometheus.Collector{
+		counter("chatlake_extractor_pages_total", "List, batch and look-up pages committed.", &s.Pages),
+		counter("chatlake_extractor_items_total", "Messages shown by committed pages, repeats counted.", &s.Items),
+		counter("chatlake_extractor_calls_total", "API calls that committed pages took, retries counted.", &s.Calls),
+		counter("chatlake_extractor_transactions_total", "Kafka transactions committed.", &s.Transactions),
+		counter("chatlake_extractor_dead_letters_total", "Dead letters committed.", &s.DeadLetters),
+		counter("chatlake_extractor_containers_complete_total", "Containers read to their end.", &s.Complete),
+		counter("chatlake_extractor_containers_failed_total", "Containers that failed.", &s.Failed),
+		gauge("chatlake_extractor_containers_running", "Containers being read now.", &s.Running),
+		gauge("chatlake_extractor_containers_queued", "Containers ready to be read.", &s.Queued),
+		gauge("chatlake_extractor_containers_waiting", "Containers whose platform gives nothing at present.", &s.Waiting),
+	}
+	for _, b := range e.Pacer.Snapshot() {
+		api := b.API
+		now := func() float64 {
+			for _, b := range e.Pacer.Snapshot() {
+				if b.API == api {
+					return float64(b.Recent)
+				}
+			}
+			return 0
+		}
+		cs = append(cs, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "chatlake_extractor_calls_last_minute", Help: "API calls let through in the last minute.",
+			ConstLabels: prometheus.Labels{"api": api},
+		}, now))
+	}
+	return cs
+}
+
+func (r *Normalizer) collectors() []prometheus.Collector {
+	s := r.Stage.Stats()
+	return []prometheus.Collector{
+		counter("chatlake_normalizer_pages_total", "Raw pages normalized.", &s.Pages),
+		counter("chatlake_normalizer_messages_total", "Message versions published.", &s.Messages),
+		counter("chatlake_normalizer_dead_letters_total", "Dead letters published.", &s.DeadLetters),
+		counter("chatlake_normalizer_transactions_total", "Kafka transactions committed.", &s.Transactions),
+		counter("chatlake_normalizer_raw_bytes_total", "Bytes of raw pages normalized.", &s.RawBytes),
+		counter("chatlake_normalizer_rebuilt_pages_total", "Raw pages read again to build the index.", &s.Rebuilt),
+	}
+}

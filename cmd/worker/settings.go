@@ -1,0 +1,245 @@
+package worker
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/kelseyhightower/envconfig"
+)
+
+// Cluster is how to reach Kafka and the schema registry, and which topics to use. All programs have it.
+type Cluster struct {
+	Brokers  List   `envconfig:"KAFKA_BROKERS" default:"localhost:9092" desc:"comma list of host:port"`
+	TLS      bool   `envconfig:"KAFKA_TLS" default:"false" desc:"true: speak TLS to the brokers"`
+	TLSCA    string `envconfig:"KAFKA_TLS_CA_FILE" desc:"PEM file of the authorities to trust; empty: the system's"`
+	TLSCert  string `envconfig:"KAFKA_TLS_CERT_FILE" desc:"PEM file of the client certificate, for mutual TLS"`
+	TLSKey   string `envconfig:"KAFKA_TLS_KEY_FILE" desc:"PEM file of its key"`
+	SASL     string `envconfig:"KAFKA_SASL_MECHANISM" desc:"PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; empty: none"`
+	Username string `envconfig:"KAFKA_SASL_USERNAME" desc:"user name for SASL"`
+	Password Secret `envconfig:"KAFKA_SASL_PASSWORD" desc:"password for SASL"`
+
+	RegistryURL      string `envconfig:"SCHEMA_REGISTRY_URL" default:"http://localhost:8081" desc:"Confluent-compatible registry; may have a path, such as /apis/ccompat/v7"`
+	RegistryUsername string `envconfig:"SCHEMA_REGISTRY_USERNAME" desc:"user name for the registry"`
+	RegistryPassword Secret `envconfig:"SCHEMA_REGISTRY_PASSWORD" desc:"password for the registry"`
+	RegistryCA       string `envconfig:"SCHEMA_REGISTRY_TLS_CA_FILE" desc:"PEM file of the authorities to trust for the registry"`
+
+	Prefix      string `envconfig:"TOPIC_PREFIX" default:"im" desc:"first part of every topic's name"`
+	Partitions  Count  `envconfig:"TOPIC_PARTITIONS" default:"12" desc:"partitions of each topic, used only when topics are created; never changed afterwards"`
+	Replication Count  `envconfig:"TOPIC_REPLICATION" default:"0" desc:"replicas of each partition, used only when topics are created; 0: the broker's default"`
+
+	LogLevel  string `envconfig:"LOG_LEVEL" default:"info" desc:"debug, info, warn or error"`
+	LogFormat string `envconfig:"LOG_FORMAT" default:"text" desc:"text, or json for machines"`
+}
+
+// Feishu is the app of one Feishu or Lark tenant; without an app id the platform is off.
+type Feishu struct {
+	AppID     string `envconfig:"FEISHU_APP_ID" desc:"id of the app (cli_…); empty: Feishu is off"`
+	AppSecret Secret `envconfig:"FEISHU_APP_SECRET" desc:"secret of the app"`
+	Tenant    string `envconfig:"FEISHU_TENANT" desc:"names the tenant in keys (default: the app id); set once, never changed"`
+	BaseURL   string `envconfig:"FEISHU_BASE_URL" default:"https://open.feishu.cn" desc:"https://open.larksuite.com for Lark"`
+	PerMinute Count  `envconfig:"FEISHU_RATE_PER_MINUTE" default:"1000" desc:"the app's quota per API and minute, shared by all extractors"`
+	PerSecond Count  `envconfig:"FEISHU_RATE_PER_SECOND" default:"50" desc:"the app's quota per API and second, shared by all extractors"`
+}
+
+// ExtractorSettings are the settings of the extractor.
+type ExtractorSettings struct {
+	Cluster
+	HTTPAddr string `envconfig:"HTTP_ADDR" default:"127.0.0.1:9480" desc:"where /metrics, /healthz and /readyz listen; set but empty: nowhere"`
+	Feishu
+	Group    string        `envconfig:"EXTRACTOR_GROUP" desc:"consumer group (default: <prefix>-extractor); its transactional ids are <group>-<partition>"`
+	Workers  Count         `envconfig:"EXTRACTOR_WORKERS" default:"64" desc:"containers read at once by one process; more costs memory and calls in flight"`
+	Patience time.Duration `envconfig:"EXTRACTOR_PATIENCE" default:"15m" desc:"how long --once waits for a platform that answers nothing useful before exit 1"`
+}
+
+// NormalizerSettings are the settings of the normalizer.
+type NormalizerSettings struct {
+	Cluster
+	HTTPAddr string        `envconfig:"HTTP_ADDR" default:"127.0.0.1:9481" desc:"where /metrics, /healthz and /readyz listen; set but empty: nowhere"`
+	Output   string        `envconfig:"NORMALIZER_OUTPUT" desc:"topic of messages (default: <prefix>.messages); another name gives a side-by-side replay from the beginning"`
+	Group    string        `envconfig:"NORMALIZER_GROUP" desc:"consumer group (default: <output>-normalizer); its transactional ids are <group>-<partition>"`
+	StateDir string        `envconfig:"NORMALIZER_STATE_DIR" default:"./state" desc:"index, in <dir>/<group>, one process each; safe to delete: built anew from the topics"`
+	Interval time.Duration `envconfig:"NORMALIZER_COMMIT_INTERVAL" default:"200ms" desc:"longest time a message waits for its transaction; shorter costs smaller batches"`
+	Lookups  string        `envconfig:"NORMALIZER_LOOKUPS" desc:"true or false: ask for link targets that no page has shown; has no effect before links are resolved"`
+}
+
+// ToolSettings are the settings of the operator's tool.
+type ToolSettings struct {
+	Cluster
+	Output string `envconfig:"NORMALIZER_OUTPUT" desc:"topic of messages (default: <prefix>.messages) to create or to read"`
+	Feishu
+}
+
+// programs lists all settings structs, to tell a misspelt name from another program's setting.
+func programs() []any {
+	return []any{&ExtractorSettings{}, &NormalizerSettings{}, &ToolSettings{}}
+}
+
+// SettingError is a setting that cannot be used. Its text never holds the value.
+type SettingError struct {
+	Name string
+	Why  string
+}
+
+func (e *SettingError) Error() string { return e.Name + " " + e.Why }
+
+// Load fills a pointer to one of the settings structs from the environment. A variable that is set but empty counts as
+// not set, but for HTTP_ADDR. Errors are *SettingError.
+func Load(settings any) error {
+	if err := unknown(os.Environ()); err != nil {
+		return err
+	}
+	for _, f := range Fields(settings) {
+		v, set := os.LookupEnv(f.Name)
+		if f.Secret {
+			if err := fromFile(f.Name, v); err != nil {
+				return err
+			}
+		}
+		if set && v == "" && f.Name != "HTTP_ADDR" {
+			if err := os.Unsetenv(f.Name); err != nil { // the library would take it as set, and skip the default
+				return &SettingError{f.Name, "cannot be read: " + err.Error()}
+			}
+		}
+	}
+	err := envconfig.Process("", settings)
+	var parse *envconfig.ParseError
+	if errors.As(err, &parse) {
+		return &SettingError{parse.KeyName, "is not a valid " + typeWords(parse.TypeName)}
+	}
+	if err != nil {
+		return &SettingError{"settings", "cannot be read: " + err.Error()}
+	}
+	if v, ok := settings.(interface{ check() error }); ok {
+		return v.check()
+	}
+	return nil
+}
+
+func typeWords(t string) string {
+	switch {
+	case strings.HasSuffix(t, "Duration"):
+		return "duration, such as 200ms, 30s or 15m"
+	case strings.HasSuffix(t, "Count"):
+		return "whole number"
+	case t == "bool":
+		return "true or false"
+	}
+	return "value"
+}
+
+// fromFile takes a secret from the file that NAME_FILE names; one newline at its end is not part of it.
+func fromFile(name, value string) error {
+	path := os.Getenv(name + "_FILE")
+	if path == "" {
+		return nil
+	}
+	if value != "" {
+		return &SettingError{name, "and " + name + "_FILE are both set: choose one"}
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return &SettingError{name + "_FILE", "cannot be read: " + err.Error()}
+	}
+	text := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
+	if err := os.Setenv(name, text); err != nil {
+		return &SettingError{name + "_FILE", "holds what no setting can hold: " + err.Error()}
+	}
+	return nil
+}
+
+// ownPrefixes begin names that are ours alone: one that no program knows is a mistake.
+var ownPrefixes = []string{"FEISHU_", "YUNXIN_", "EXTRACTOR_", "NORMALIZER_"}
+
+func unknown(environ []string) error {
+	known := map[string]bool{}
+	for _, p := range programs() {
+		for _, f := range Fields(p) {
+			known[f.Name] = true
+			if f.Secret {
+				known[f.Name+"_FILE"] = true
+			}
+		}
+	}
+	for _, kv := range environ {
+		name, value, _ := strings.Cut(kv, "=")
+		if value == "" { // templates of Kubernetes and compose leave such names behind
+			continue
+		}
+		for _, prefix := range ownPrefixes {
+			if strings.HasPrefix(name, prefix) && !known[name] && !injected(name) {
+				return &SettingError{name, "is not a setting: see --help for the names"}
+			}
+		}
+	}
+	return nil
+}
+
+// injected recognises the variables that Kubernetes makes for a service that is called like one of our prefixes
+// (https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables).
+func injected(name string) bool {
+	return strings.HasSuffix(name, "_SERVICE_HOST") || strings.Contains(name, "_SERVICE_PORT") ||
+		strings.HasSuffix(name, "_PORT") || strings.Contains(name, "_PORT_")
+}
+
+// Field is one setting.
+type Field struct {
+	Name, Default, Meaning string
+	Secret                 bool
+}
+
+// Fields lists the settings of a settings struct, in order.
+func Fields(settings any) []Field {
+	var out []Field
+	t := reflect.TypeOf(settings).Elem()
+	for i := range t.NumField() {
+		f := t.Field(i)
+		if f.Anonymous {
+			out = append(out, Fields(reflect.New(f.Type).Interface())...)
+			continue
+		}
+		out = append(out, Field{
+			Name: f.Tag.Get("envconfig"), Default: f.Tag.Get("default"), Meaning: f.Tag.Get("desc"),
+			Secret: f.Type == reflect.TypeFor[Secret](),
+		})
+	}
+	return out
+}
+
+// Secret is a setting that no log, error or dump shows.
+type Secret string
+
+func (Secret) String() string               { return "(secret)" }
+func (Secret) GoString() string             { return "(secret)" }
+func (Secret) MarshalText() ([]byte, error) { return []byte("(secret)"), nil }
+
+// List is a comma list; blanks around items and empty items do not count.
+type List []string
+
+// Decode implements envconfig.Decoder.
+func (l *List) Decode(s string) error {
+	*l = nil
+	for item := range strings.SplitSeq(s, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			*l = append(*l, item)
+		}
+	}
+	return nil
+}
+
+// Count is a whole number, 0 or more, in decimal: the library would read 010 as 8.
+type Count int
+
+// Decode implements envconfig.Decoder.
+func (c *Count) Decode(s string) error {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 {
+		return fmt.Errorf("not a whole number")
+	}
+	*c = Count(n)
+	return nil
+}
