@@ -17,7 +17,7 @@ type Ownership struct {
 	Topic string // the driver topic: its partitions are shared out, its offset is the group's
 
 	// Once makes Own return nil when run has returned nil for every partition owned in the present generation; owning
-	// none counts.
+	// none counts. Where others own some, it stays until they must have shown that they live.
 	Once bool
 	// Stall is how long a partition may go without Beat, Commit or Read before its session is ended (default 2m). Below
 	// the longest piece of work it interrupts good workers; far above it a stuck one blocks its partition that long.
@@ -164,6 +164,7 @@ func (w *owner) generation(ctx context.Context, m member, owned []int32) {
 	if w.Assigned != nil {
 		w.Assigned(owned, w.total)
 	}
+	began := time.Now()
 	left := make(chan struct{}, len(owned))
 	var all sync.WaitGroup
 	for _, id := range owned {
@@ -180,6 +181,10 @@ func (w *owner) generation(ctx context.Context, m member, owned []int32) {
 			case <-left:
 			case <-ctx.Done():
 			}
+		}
+		// Who owns the rest may have died while it joined, and be a member until its session ends: then the rest is ours.
+		if len(owned) < w.total {
+			sleep(ctx, time.Until(began.Add(w.client.timing.session+2*w.client.timing.heartbeat)))
 		}
 		if ctx.Err() == nil {
 			w.stop(errFinished)

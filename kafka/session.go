@@ -121,6 +121,11 @@ func (w *owner) hold(ctx context.Context, m member, id int32) bool {
 		if err == nil {
 			err = w.drive(ctx, p)
 		}
+		if err == nil && ctx.Err() == nil {
+			// A commit is durable before its markers are written. Who is told that this partition is finished must find all
+			// of it, and a new epoch is given only after them.
+			err = interrupt(t.begin(ctx))
+		}
 		var broken interrupted
 		switch {
 		case ctx.Err() != nil:
