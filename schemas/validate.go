@@ -23,11 +23,14 @@ var (
 )
 
 // check gathers the first thing that is wrong with a record.
-type check struct{ err error }
+type check struct {
+	within string // path before the field's name, so that it is put together only for an error
+	err    error
+}
 
 func (c *check) fail(field, format string, args ...any) {
 	if c.err == nil {
-		c.err = fmt.Errorf("%s %s", field, fmt.Sprintf(format, args...))
+		c.err = fmt.Errorf("%s%s %s", c.within, field, fmt.Sprintf(format, args...))
 	}
 }
 
@@ -160,8 +163,8 @@ func (v *Message) Validate() error {
 	c.content(v)
 	c.optional("copy_of_message_id", v.CopyOfMessageID)
 	c.optional("thread_id", v.ThreadID)
-	c.link("parent", &v.Parent)
-	c.link("root", &v.Root)
+	c.link("parent/", &v.Parent)
+	c.link("root/", &v.Root)
 	c.forward(&v.Forward)
 	c.provenance(&v.Provenance)
 	c.items("issues", len(v.Issues))
@@ -221,13 +224,15 @@ func (c *check) attachment(a *Attachment) {
 	c.attributes("attachments/attributes", a.Attributes)
 }
 
-func (c *check) link(field string, l *Link) {
-	c.word(field+"/status", l.Status, linkStatuses)
-	c.optional(field+"/reason", l.Reason)
-	c.optional(field+"/message_id", l.MessageID)
-	c.optional(field+"/record_id", l.RecordID)
-	c.optional(field+"/client_message_id", l.ClientMessageID)
-	c.optional(field+"/sender_id", l.SenderID)
+func (c *check) link(within string, l *Link) {
+	c.within = within
+	c.word("status", l.Status, linkStatuses)
+	c.optional("reason", l.Reason)
+	c.optional("message_id", l.MessageID)
+	c.optional("record_id", l.RecordID)
+	c.optional("client_message_id", l.ClientMessageID)
+	c.optional("sender_id", l.SenderID)
+	c.within = ""
 }
 
 func (c *check) forward(f *Forward) {
