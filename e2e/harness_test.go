@@ -44,7 +44,7 @@ func TestMain(m *testing.M) {
 
 // site is one installation with a simulated Feishu.
 type site struct {
-	t        *testing.T
+	t        testing.TB
 	prefix   string
 	brokers  string
 	registry string
@@ -63,7 +63,7 @@ type options struct {
 	partitions int
 }
 
-func newSite(t *testing.T, o options) *site {
+func newSite(t testing.TB, o options) *site {
 	t.Helper()
 	s := &site{t: t, prefix: "t" + random(t), state: t.TempDir()}
 	s.brokers, s.registry = os.Getenv("CHATLAKE_TEST_KAFKA"), os.Getenv("CHATLAKE_TEST_REGISTRY")
@@ -79,22 +79,29 @@ func newSite(t *testing.T, o options) *site {
 		})
 		s.brokers, s.registry = strings.Join(l.Brokers(), ","), l.RegistryURL()
 	}
-	world, err := simulator.NewWorld(o.world)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.world, s.feishu = world, simulator.NewFeishu(world, o.feishu)
-	s.listen()
-	id, secret, _ := world.App()
 	s.env = []string{
 		"KAFKA_BROKERS=" + s.brokers, "SCHEMA_REGISTRY_URL=" + s.registry, "TOPIC_PREFIX=" + s.prefix,
-		"FEISHU_APP_ID=" + id, "FEISHU_APP_SECRET=" + secret, "FEISHU_BASE_URL=" + s.url,
 		"FEISHU_RATE_PER_MINUTE=600000", "FEISHU_RATE_PER_SECOND=10000",
 		"HTTP_ADDR=", "NORMALIZER_STATE_DIR=" + s.state, "LOG_LEVEL=info",
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir(),
 	}
+	s.another(o.world, o.feishu)
 	s.prepare(max(o.partitions, 1))
 	return s
+}
+
+// another puts another world in place of the one that is served; the last setting of a name in the environment counts.
+func (s *site) another(o simulator.Options, c ...simulator.FeishuConfig) {
+	s.t.Helper()
+	world, err := simulator.NewWorld(o)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	c = append(c, simulator.FeishuConfig{})
+	s.world, s.feishu = world, simulator.NewFeishu(world, c[0])
+	s.listen()
+	id, secret, _ := world.App()
+	s.env = append(s.env, "FEISHU_APP_ID="+id, "FEISHU_APP_SECRET="+secret, "FEISHU_BASE_URL="+s.url)
 }
 
 func (s *site) listen() {
@@ -198,7 +205,7 @@ func (s *site) start(program string, args ...string) *process {
 }
 
 // exit waits for the end of a process and gives its exit code, -1 where a signal ended it.
-func (p *process) exit(t *testing.T) int {
+func (p *process) exit(t testing.TB) int {
 	t.Helper()
 	err := p.cmd.Wait()
 	var e *exec.ExitError
@@ -220,7 +227,7 @@ func (s *site) once(program string, want int) string {
 	return p.out.String()
 }
 
-func random(t *testing.T) string {
+func random(t testing.TB) string {
 	b := make([]byte, 6)
 	if _, err := io.ReadFull(rand.Reader, b); err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -54,7 +55,7 @@ func TestKilledAtRandomMomentsNothingIsLostOrDoubled(t *testing.T) {
 	}
 	var pauses []time.Duration
 	for k := range n {
-		pauses = append(pauses, s.untilBothMove())
+		pauses = append(pauses, s.untilBothMove(running))
 		time.Sleep(time.Duration(chance.IntN(1200)) * time.Millisecond) // a random moment is what this test is about
 		i := chance.IntN(len(programs))
 		running[i].kill()
@@ -63,7 +64,7 @@ func TestKilledAtRandomMomentsNothingIsLostOrDoubled(t *testing.T) {
 		}
 		launch(i)
 	}
-	pauses = append(pauses, s.untilBothMove())
+	pauses = append(pauses, s.untilBothMove(running))
 	var end sync.WaitGroup
 	for i := range running {
 		end.Go(func() {
@@ -90,17 +91,22 @@ func TestKilledAtRandomMomentsNothingIsLostOrDoubled(t *testing.T) {
 }
 
 // untilBothMove waits until pages and messages are being committed, and tells how long that took.
-func (s *site) untilBothMove() time.Duration {
+func (s *site) untilBothMove(running []*process) time.Duration {
 	s.t.Helper()
 	began := time.Now()
 	pages, messages := s.end(s.prefix+".raw.pages"), s.end(s.prefix+".messages")
-	for time.Since(began) < 2*time.Minute {
+	for time.Since(began) < 4*time.Minute {
 		if s.end(s.prefix+".raw.pages") > pages && s.end(s.prefix+".messages") > messages {
 			return time.Since(began)
 		}
 		time.Sleep(20 * time.Millisecond) // between two looks at the broker
 	}
-	s.t.Fatal("nothing has moved for two minutes")
+	for _, p := range running {
+		_ = p.cmd.Process.Signal(syscall.SIGQUIT) // what its goroutines do tells why
+		p.exit(s.t)
+		s.t.Logf("%s %v:\n%s", p.cmd.Path, p.cmd.Args, p.out)
+	}
+	s.t.Fatalf("pages at %d, messages at %d: one of them has not moved for four minutes", s.end(s.prefix+".raw.pages"), s.end(s.prefix+".messages"))
 	return 0
 }
 

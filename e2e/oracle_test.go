@@ -77,7 +77,7 @@ func (s *site) read(topic string) []*kgo.Record {
 
 // foreign decodes Confluent-framed values with nothing of ours.
 type foreign struct {
-	t       *testing.T
+	t       testing.TB
 	client  *sr.Client
 	schemas map[int]avro.Schema
 }
@@ -197,7 +197,7 @@ func (s *site) checkPages(f *found) map[string]*chain {
 }
 
 // add expects the next page of the chain.
-func (c *chain) add(t *testing.T, key string, r *kgo.Record) {
+func (c *chain) add(t testing.TB, key string, r *kgo.Record) {
 	t.Helper()
 	if c.final {
 		t.Errorf("container %s goes on after its final page", key)
