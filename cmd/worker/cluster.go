@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -102,7 +103,7 @@ func (n *Connection) verify(ctx context.Context, c *Cluster, output string, logg
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	if err := n.Client.Ping(ctx); err != nil {
-		return err
+		return unreachable(err)
 	}
 	total, warnings, err := n.Client.VerifyTopics(ctx, c.topics(output, true))
 	if err != nil {
@@ -114,6 +115,11 @@ func (n *Connection) verify(ctx context.Context, c *Cluster, output string, logg
 	n.Partitions = total
 	n.IDs, err = n.Registry.IDs(ctx, n.Topics.Schemas())
 	return err
+}
+
+// unreachable adds what to do about brokers that do not answer.
+func unreachable(err error) error {
+	return fmt.Errorf("%w: check KAFKA_BROKERS (and KAFKA_TLS, KAFKA_SASL_MECHANISM), or start 'chatlake up'", err)
 }
 
 // topics is what must exist: the five of the prefix, and a side-by-side output with its dead letters.
@@ -137,7 +143,7 @@ func (c *Cluster) Prepare(ctx context.Context, output string, compactCheckpoints
 		return nil, err
 	}
 	if err := client.Ping(ctx); err != nil {
-		return nil, err
+		return nil, unreachable(err)
 	}
 	topics := c.topics(output, compactCheckpoints)
 	created, err := client.CreateTopics(ctx, topics)

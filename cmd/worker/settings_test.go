@@ -1,0 +1,179 @@
+package worker_test
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"chatlake/cmd/worker"
+)
+
+// clean takes every setting of ours out of the environment for one test.
+func clean(t *testing.T) {
+	t.Helper()
+	for _, s := range []any{&worker.ExtractorSettings{}, &worker.NormalizerSettings{}} {
+		for _, f := range worker.Fields(s) {
+			for _, name := range []string{f.Name, f.Name + "_FILE"} {
+				t.Setenv(name, "") // so that it is put back
+				if err := os.Unsetenv(name); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+}
+
+func TestReadmeListsEverySetting(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(readme), "<!-- settings -->")
+	table, _, _ = strings.Cut(table, "<!-- /settings -->")
+	row := regexp.MustCompile(`(?m)^\| ([A-Z_]+)(?:\[_FILE\])? \| (.*?) \| (.*) \|$`)
+	rows := map[string][]string{}
+	for _, m := range row.FindAllStringSubmatch(table, -1) {
+		rows[m[1]] = m[2:]
+	}
+	known := map[string]bool{}
+	for _, s := range []any{&worker.ExtractorSettings{}, &worker.NormalizerSettings{}} {
+		for _, f := range worker.Fields(s) {
+			known[f.Name] = true
+			r := rows[f.Name]
+			if r == nil {
+				t.Errorf("README does not list %s", f.Name)
+				continue
+			}
+			if !strings.Contains(r[0], f.Default) || (f.Default == "" && r[0] != "") {
+				t.Errorf("%s: README says the default is %q, it is %q", f.Name, r[0], f.Default)
+			}
+			if got := strings.ReplaceAll(r[1], `\<`, "<"); got != f.Meaning {
+				t.Errorf("%s: README says %q, --help says %q", f.Name, got, f.Meaning)
+			}
+		}
+	}
+	for name := range rows {
+		if !known[name] {
+			t.Errorf("README lists %s, which is no setting", name)
+		}
+	}
+}
+
+func TestLoad(t *testing.T) {
+	const secret = "s3cr3t-value"
+	file := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(file, []byte(secret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	app := map[string]string{"FEISHU_APP_ID": "cli_a", "FEISHU_APP_SECRET": secret}
+	tests := []struct {
+		name string
+		env  map[string]string
+		want string // name of the setting that is refused, "" if none
+	}{
+		{"an app is enough", app, ""},
+		{"no app", nil, "FEISHU_APP_ID"},
+		{"no secret", map[string]string{"FEISHU_APP_ID": "cli_a"}, "FEISHU_APP_SECRET"},
+		{"secret from a file", map[string]string{"FEISHU_APP_ID": "cli_a", "FEISHU_APP_SECRET_FILE": file}, ""},
+		{"secret twice", map[string]string{"FEISHU_APP_ID": "cli_a", "FEISHU_APP_SECRET": secret, "FEISHU_APP_SECRET_FILE": file}, "FEISHU_APP_SECRET"},
+		{"file is missing", map[string]string{"FEISHU_APP_ID": "cli_a", "FEISHU_APP_SECRET_FILE": file + "x"}, "FEISHU_APP_SECRET_FILE"},
+		{"misspelt", with(app, "EXTRACTOR_WORKER", "3"), "EXTRACTOR_WORKER"},
+		{"another program's", with(app, "NORMALIZER_OUTPUT", "x"), ""},
+		{"empty is not set", with(app, "EXTRACTOR_WORKERS", ""), ""},
+		{"empty and unknown", with(app, "YUNXIN_SOMETHING", ""), ""},
+		{"injected by Kubernetes", with(app, "EXTRACTOR_SERVICE_HOST", "10.0.0.1"), ""},
+		{"injected by Kubernetes, port", with(app, "EXTRACTOR_PORT_9480_TCP_ADDR", "10.0.0.1"), ""},
+		{"a word for a number", with(app, "EXTRACTOR_WORKERS", secret), "EXTRACTOR_WORKERS"},
+		{"a negative number", with(app, "EXTRACTOR_WORKERS", "-1"), "EXTRACTOR_WORKERS"},
+		{"no worker", with(app, "EXTRACTOR_WORKERS", "0"), "EXTRACTOR_WORKERS"},
+		{"no duration", with(app, "EXTRACTOR_PATIENCE", "15"), "EXTRACTOR_PATIENCE"},
+		{"neither true nor false", with(app, "KAFKA_TLS", "perhaps"), "KAFKA_TLS"},
+		{"no brokers", with(app, "KAFKA_BROKERS", " , "), "KAFKA_BROKERS"},
+		{"registry without scheme", with(app, "SCHEMA_REGISTRY_URL", "localhost:8081"), "SCHEMA_REGISTRY_URL"},
+		{"registry with credentials", with(app, "SCHEMA_REGISTRY_URL", "http://u:"+secret+"@h"), "SCHEMA_REGISTRY_URL"},
+		{"unknown mechanism", with(app, "KAFKA_SASL_MECHANISM", "GSSAPI"), "KAFKA_SASL_MECHANISM"},
+		{"mechanism without user", with(app, "KAFKA_SASL_MECHANISM", "PLAIN"), "KAFKA_SASL_USERNAME"},
+		{"certificate without key", with(app, "KAFKA_TLS_CERT_FILE", "x"), "KAFKA_TLS_CERT_FILE"},
+		{"prefix that no topic can have", with(app, "TOPIC_PREFIX", "a/b"), "TOPIC_PREFIX"},
+		{"level that is none", with(app, "LOG_LEVEL", "loud"), "LOG_LEVEL"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			clean(t)
+			for k, v := range tt.env {
+				t.Setenv(k, v)
+			}
+			var s worker.ExtractorSettings
+			err := worker.Load(&s)
+			switch {
+			case tt.want == "" && err != nil:
+				t.Fatal(err)
+			case tt.want == "" && (string(s.AppSecret) != secret || s.Tenant != "cli_a" || s.Group != "im-extractor" || s.Workers != 64):
+				t.Errorf("got %+v", s)
+			case tt.want == "":
+			case err == nil:
+				t.Fatal("it was accepted")
+			case !strings.HasPrefix(err.Error(), tt.want+" "):
+				t.Errorf("error does not begin with %s: %v", tt.want, err)
+			case strings.Contains(err.Error(), secret):
+				t.Errorf("error shows the value: %v", err)
+			case worker.ExitCode(err, 1) != 2:
+				t.Errorf("exit code %d, want 2", worker.ExitCode(err, 1))
+			}
+		})
+	}
+}
+
+func with(m map[string]string, k, v string) map[string]string {
+	out := map[string]string{k: v}
+	for k, v := range m {
+		out[k] = v
+	}
+	return out
+}
+
+func TestValuesThatTheLibraryWouldMisread(t *testing.T) {
+	clean(t)
+	t.Setenv("KAFKA_BROKERS", "a:1, b:2,")
+	t.Setenv("TOPIC_PARTITIONS", "010")
+	t.Setenv("HTTP_ADDR", "")
+	t.Setenv("NORMALIZER_COMMIT_INTERVAL", "1s")
+	var s worker.NormalizerSettings
+	if err := worker.Load(&s); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Brokers) != 2 || s.Brokers[1] != "b:2" || s.Partitions != 10 || s.HTTPAddr != "" || s.Interval != time.Second {
+		t.Errorf("got %+v", s)
+	}
+	if s.Output != "im.messages" || s.Group != "im.messages-normalizer" {
+		t.Errorf("defaults of output and group: %q, %q", s.Output, s.Group)
+	}
+}
+
+func TestSecretsAreNeverShown(t *testing.T) {
+	const value = "s3cr3t-value"
+	s := worker.Feishu{AppID: "cli_a", AppSecret: worker.Secret(value)}
+	var log strings.Builder
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("settings", "feishu", s)
+	for _, shown := range []string{fmt.Sprintf("%v %+v %#v %s", s, s, s, s.AppSecret), log.String()} {
+		if strings.Contains(shown, value) {
+			t.Errorf("shown in %s", shown)
+		}
+	}
+}
+
+func TestHelpListsEverySetting(t *testing.T) {
+	var help strings.Builder
+	s := &worker.ExtractorSettings{}
+	worker.Usage(&help, "extractor", "does", s)
+	for _, f := range worker.Fields(s) {
+		if !strings.Contains(help.String(), f.Name) || !strings.Contains(help.String(), f.Meaning) {
+			t.Errorf("--help does not tell %s", f.Name)
+		}
+	}
+}
