@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"strings"
 	"time"
 
 	"chatlake/schemas"
@@ -17,9 +18,14 @@ type Fault struct {
 	Source                *schemas.Record // the record it was found in
 }
 
+// NoConversation stands for the conversation key of a record that has none.
+const NoConversation schemas.ConversationKey = "unknown"
+
 // DeadLetter makes the dead letter of a fault. Its id depends on the fault alone, so finding it again writes it again
-// under the same id.
+// under the same id. It can always be written: what is not UTF-8 is replaced, for a record that is bad in one way is
+// bad in others.
 func DeadLetter(f Fault, at time.Time) *schemas.DeadLetter {
+	f.clean()
 	d := &schemas.DeadLetter{
 		ID:    schemas.DeadLetterID(f.Stage, f.PageID, f.ItemPointer, f.RecordID, f.Class),
 		Stage: f.Stage, ErrorClass: f.Class, ErrorMessage: f.Message, Retryable: f.Retryable,
@@ -33,6 +39,18 @@ func DeadLetter(f Fault, at time.Time) *schemas.DeadLetter {
 		d.SourceTopic, d.SourcePartition, d.SourceOffset = &s.Topic, &partition, &offset
 	}
 	return d
+}
+
+func (f *Fault) clean() {
+	for _, s := range [...]*string{&f.Class, &f.Message, (*string)(&f.Conversation), (*string)(&f.Container), &f.PageID, &f.ItemPointer, &f.RecordID} {
+		*s = strings.ToValidUTF8(*s, "\uFFFD")
+	}
+	if f.Conversation == "" {
+		f.Conversation = NoConversation
+	}
+	if f.Class == "" {
+		f.Class = "unknown"
+	}
 }
 
 func optional(s string) *string {

@@ -41,7 +41,12 @@ func (s *session) commitLoop(ctx context.Context) error {
 			return context.Cause(ctx)
 		case first := <-s.commits:
 			batch, records := s.gather(first)
-			err := s.log.Commit(ctx, records, s.position.Load())
+			next := s.position.Load()
+			dead := s.deadBefore(next)
+			err := s.log.Commit(ctx, append(records, dead...), next)
+			if err == nil {
+				s.forgetDead(len(dead))
+			}
 			for _, c := range batch {
 				c.done <- err
 			}
@@ -67,6 +72,27 @@ func (s *session) gather(first *commit) (batch []*commit, records []schemas.Reco
 		}
 	}
 	return batch, records
+}
+
+// deadBefore gives the dead letters of records before an offset of the topic of containers. They go with the first
+// transaction that commits such an offset, for it tells the next session that these records were dealt with.
+func (s *session) deadBefore(next int64) (records []schemas.Record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range s.dead {
+		if d.offset < next {
+			records = append(records, d.record)
+		}
+	}
+	return records
+}
+
+// forgetDead drops the first n dead letters: they are durable.
+func (s *session) forgetDead(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dead = s.dead[n:]
+	s.stats.DeadLetters.Add(int64(n))
 }
 
 func sizeOf(records []schemas.Record) int {

@@ -37,6 +37,7 @@ func (s *session) commitPage(ctx context.Context, r *reading, p *connectors.Page
 	if p.Final {
 		cp.Cursor, cp.State = nil, schemas.StateComplete
 		if p.Failed != nil {
+			cp.Cursor = r.checkpoint.Cursor // unmoved: it tells where reading came to its end
 			cp.State, cp.ErrorCode, cp.ErrorMessage = schemas.StateFailed, &p.Failed.Code, &p.Failed.Message
 			s.Logger.Error("container failed", "container", r.key, "code", p.Failed.Code, "error", p.Failed.Message)
 		}
@@ -52,6 +53,7 @@ func (s *session) commitPage(ctx context.Context, r *reading, p *connectors.Page
 	s.stats.Pages.Add(1)
 	s.stats.Items.Add(int64(p.Items))
 	s.stats.Calls.Add(int64(p.Calls))
+	s.stats.DeadLetters.Add(int64(len(more) - len(found)))
 	s.add(found)
 	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,7 +29,7 @@ type session struct {
 	queue       []schemas.ContainerKey
 	queued      map[schemas.ContainerKey]bool
 	later       map[schemas.ContainerKey]*pause // containers whose platform gives nothing at present
-	dead        []schemas.Record                // dead letters found while reading containers, not yet committed
+	dead        []setAside                      // in the order of their offsets, not yet committed
 }
 
 // pause is a container that waits to be read on.
@@ -53,7 +52,7 @@ func (e *Extractor) load(ctx context.Context, log pipeline.Log) (*session, error
 	}
 	err = pipeline.ReadTo(ctx, log, pipeline.Span{Topic: e.Topics.Checkpoints, From: start, To: stable}, func(r *schemas.Record) error {
 		cp := new(schemas.Checkpoint)
-		if err := e.Check.Decode(ctx, r.Value, cp); err != nil {
+		if err := s.decode(ctx, e.Check, r, cp); err != nil {
 			// Going on from an older checkpoint would read pages twice: better to stop and say so.
 			return fmt.Errorf("%s/%d offset %d (%s): %w", r.Topic, r.Partition, r.Offset, r.Key, err)
 		}
@@ -72,48 +71,6 @@ func (e *Extractor) load(ctx context.Context, log pipeline.Log) (*session, error
 	})
 	s.position.Store(max(start, stable))
 	return s, err
-}
-
-// take folds one record of the topic of containers in and queues the container where there is something to do.
-func (s *session) take(ctx context.Context, r *schemas.Record) error {
-	c := new(schemas.Container)
-	if err := s.Container.Decode(ctx, r.Value, c); err != nil {
-		if ctx.Err() != nil {
-			return err
-		}
-		return s.setAside(r, "unreadable", err.Error())
-	}
-	conversation := schemas.NewConversationKey(c.Platform, c.TenantID, c.ConversationID)
-	if p := schemas.Partition(conversation, s.log.Total()); p != r.Partition {
-		return s.setAside(r, "misplaced", fmt.Sprintf("the conversation belongs to partition %d of %d", p, s.log.Total()))
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.containers.Add(c) {
-		s.changed(schemas.ContainerKey(c.Key))
-	}
-	return nil
-}
-
-// setAside keeps a dead letter of a record of the topic of containers, once: the group's committed offset tells which
-// records an earlier session has dealt with.
-func (s *session) setAside(r *schemas.Record, class, message string) error {
-	if r.Offset < s.log.Committed() {
-		return nil
-	}
-	d := pipeline.DeadLetter(pipeline.Fault{
-		Stage: schemas.StageExtract, Class: class, Message: message, Conversation: schemas.ConversationKey(r.Key),
-		Container: schemas.ContainerKey(r.Key), Source: r, ItemPointer: fmt.Sprintf("/%d/%d", r.Partition, r.Offset),
-	}, s.Now())
-	rec, err := s.deadLetter(d)
-	if err != nil {
-		return err
-	}
-	s.Logger.Error("container set aside", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "class", class, "error", message)
-	s.mu.Lock()
-	s.dead = append(s.dead, rec)
-	s.mu.Unlock()
-	return nil
 }
 
 // changed queues a container where something is to be done for it; what runs for it is stopped first. mu is held.
@@ -143,10 +100,13 @@ func (s *session) runnable(key schemas.ContainerKey) bool {
 	if c == nil {
 		return false
 	}
-	if p, on := s.Platforms[c.Platform]; !on || p.TenantID != c.TenantID {
-		return false
-	}
-	return cp == nil || cp.Epoch < c.Epoch || !cp.Ended()
+	return s.on(c) && (cp == nil || cp.Epoch < c.Epoch || !cp.Ended())
+}
+
+// on reports whether the platform of a container is on.
+func (s *session) on(c *schemas.Container) bool {
+	p, on := s.Platforms[c.Platform]
+	return on && p.TenantID == c.TenantID
 }
 
 func (s *session) nudge() {
@@ -284,60 +244,14 @@ func (s *session) allEnded(ctx context.Context) (bool, error) {
 	return len(s.queue) == 0 && len(s.running) == 0 && len(s.dead) == 0, nil
 }
 
-// tail follows the topic of containers.
-func (s *session) tail(ctx context.Context) error {
-	r := s.log.Reader(s.Topics.Containers, s.position.Load())
-	if err := s.commitDead(ctx); err != nil {
-		return err
-	}
-	for {
-		b, err := r.Read(ctx, 500*time.Millisecond, 4<<20)
-		if err != nil {
-			return err
-		}
-		s.log.Beat()
-		for i := range b.Records {
-			if err := s.take(ctx, &b.Records[i]); err != nil {
-				return err
-			}
-		}
-		if b.Next > s.position.Load() {
-			s.position.Store(b.Next)
-			if err := s.commitDead(ctx); err != nil {
-				return err
-			}
-			s.nudge()
-		}
-	}
-}
-
-// commitDead commits the position in the topic of containers with the dead letters that were found on the way.
-func (s *session) commitDead(ctx context.Context) error {
-	s.mu.Lock()
-	dead := slices.Clone(s.dead)
-	s.mu.Unlock()
-	if len(dead) == 0 {
-		return nil // the position goes along with the next page
-	}
-	if err := s.commit(ctx, &commit{records: dead}); err != nil {
-		return err
-	}
-	s.stats.DeadLetters.Add(int64(len(dead)))
-	s.mu.Lock()
-	s.dead = s.dead[len(dead):]
-	s.mu.Unlock()
-	s.nudge()
-	return nil
-}
-
 // summary counts how the containers that are on stand.
 func (s *session) summary() Summary {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var sum Summary
-	for key := range s.containers {
+	for key, c := range s.containers {
 		cp := s.checkpoints[key]
-		if cp == nil {
+		if cp == nil || !s.on(c) {
 			continue
 		}
 		sum.Containers++

@@ -28,6 +28,7 @@ const layout = "1"
 // Index is the cache of one process, over all its partitions.
 type Index struct {
 	db    *pebble.DB
+	lock  *pebble.Lock
 	dir   string
 	stop  chan struct{}
 	done  sync.WaitGroup
@@ -45,6 +46,25 @@ func Open(dir string, logger *slog.Logger) (*Index, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("state directory %s (NORMALIZER_STATE_DIR): %w", dir, err)
 	}
+	// Nothing is touched before the directory is ours: what an older layout left may still be in use by an older process.
+	lock, err := pebble.LockDirectory(dir, vfs.Default)
+	if err != nil {
+		return nil, unusable(dir, err)
+	}
+	ix, err := open(dir, lock, logger)
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	ix.done.Go(ix.sync)
+	return ix, nil
+}
+
+func unusable(dir string, err error) error {
+	return fmt.Errorf("state directory %s cannot be opened: each process needs its own NORMALIZER_STATE_DIR; "+
+		"one that nobody uses may be deleted, it is built anew from the topics: %w", dir, err)
+}
+
+func open(dir string, lock *pebble.Lock, logger *slog.Logger) (*Index, error) {
 	if err := matches(dir); err != nil {
 		return nil, err
 	}
@@ -52,19 +72,16 @@ func Open(dir string, logger *slog.Logger) (*Index, error) {
 	defer cache.Unref()
 	opts := &pebble.Options{
 		Cache: cache, MemTableSize: memTable, FormatMajorVersion: pebble.FormatNewest, FS: vfs.Default,
-		Logger: quiet{logger}, MaxOpenFiles: 500,
+		Logger: quiet{logger}, MaxOpenFiles: 500, Lock: lock,
 	}
 	for i := range opts.Levels {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10) // most look-ups are of records never seen
 	}
 	db, err := pebble.Open(dir, opts)
 	if err != nil {
-		return nil, fmt.Errorf("state directory %s cannot be opened: each process needs its own NORMALIZER_STATE_DIR; "+
-			"one that nobody uses may be deleted, it is built anew from the topics: %w", dir, err)
+		return nil, unusable(dir, err)
 	}
-	ix := &Index{db: db, dir: dir, stop: make(chan struct{})}
-	ix.done.Go(ix.sync)
-	return ix, nil
+	return &Index{db: db, lock: lock, dir: dir, stop: make(chan struct{})}, nil
 }
 
 // matches drops what an older layout left.
@@ -83,7 +100,7 @@ func matches(dir string) error {
 			return fmt.Errorf("state directory %s: %w", dir, err)
 		}
 		for _, e := range entries {
-			if !e.IsDir() {
+			if !e.IsDir() && e.Name() != "LOCK" && e.Name() != filepath.Base(mark) { // the mark stands until all else is gone
 				if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
 					return fmt.Errorf("state directory %s: %w", dir, err)
 				}
@@ -117,7 +134,7 @@ func (ix *Index) Close() error {
 	ix.close.Do(func() {
 		close(ix.stop)
 		ix.done.Wait()
-		if err = errors.Join(ix.db.LogData(nil, pebble.Sync), ix.db.Close()); err != nil {
+		if err = errors.Join(ix.db.LogData(nil, pebble.Sync), ix.db.Close(), ix.lock.Close()); err != nil {
 			err = fmt.Errorf("close state directory %s: %w", ix.dir, err)
 		}
 	})

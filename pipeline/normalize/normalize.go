@@ -9,6 +9,7 @@ package normalize
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -65,6 +66,10 @@ func (n *Normalizer) Partition(ctx context.Context, log pipeline.Log) error {
 		return err
 	}
 	from := log.Committed()
+	if from > stable {
+		return fmt.Errorf("the next raw page of partition %d is at offset %d, but %s ends at %d: the topic was made anew; "+
+			"normalize it into a new output (NORMALIZER_OUTPUT) or under a new NORMALIZER_GROUP", log.ID(), from, n.Topics.RawPages, stable)
+	}
 	if from >= 0 && from < start {
 		n.Logger.Error("raw pages were removed before they were normalized: give the topic a longer retention",
 			"topic", n.Topics.RawPages, "partition", log.ID(), "from", from, "to", start)

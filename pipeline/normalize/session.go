@@ -19,12 +19,12 @@ type session struct {
 	index    *links.Partition
 	decoders map[string]connectors.Decoder
 	decoded  connectors.Decoded
-	best     map[string]int // readings of the page in hand by record: the one that stands
-	silent   bool           // rebuilding the index: nothing is published
+	best     map[string]standing // of the page in hand, by record
+	silent   bool                // rebuilding the index: nothing is published
 
 	dirty   bool // there is something to commit
 	out     []schemas.Record
-	arena   []byte // what the values of out lie in
+	arena   arena // what the values of out lie in
 	size    int
 	applied links.Applied
 	count   struct{ pages, messages, dead, bytes int64 }
@@ -32,7 +32,7 @@ type session struct {
 
 func (n *Normalizer) newSession(log pipeline.Log) *session {
 	s := &session{
-		Normalizer: n, log: log, index: n.Index.Partition(log.ID()), best: map[string]int{},
+		Normalizer: n, log: log, index: n.Index.Partition(log.ID()), best: map[string]standing{},
 		decoders: map[string]connectors.Decoder{}, applied: links.Applied{PageOffset: -1},
 	}
 	for platform, make := range n.Decoders {
@@ -43,7 +43,8 @@ func (n *Normalizer) newSession(log pipeline.Log) *session {
 
 func (s *session) clear() {
 	clear(s.out) // lets go of the values
-	s.out, s.arena, s.size, s.dirty = s.out[:0], nil, 0, false
+	s.arena.reset()
+	s.out, s.size, s.dirty = s.out[:0], 0, false
 	s.count = struct{ pages, messages, dead, bytes int64 }{}
 }
 
@@ -183,14 +184,10 @@ func (s *session) deadLetter(f pipeline.Fault) error {
 	if s.silent {
 		return nil
 	}
-	if f.Conversation == "" {
-		f.Conversation = "unknown"
-	}
 	if f.PageID == "" { // without one, records that are no pages would all share an id
 		f.ItemPointer = fmt.Sprintf("/%d/%d", f.Source.Partition, f.Source.Offset)
 	}
 	d := pipeline.DeadLetter(f, s.Now())
-	d.ErrorMessage = strings.ToValidUTF8(d.ErrorMessage, "\uFFFD")
 	value, err := schemas.DeadLetterSchema.Append(nil, s.IDs[s.Topics.DeadLetters], d)
 	if err != nil {
 		return errors.Join(fmt.Errorf("dead letter of %s/%d offset %d", f.Source.Topic, f.Source.Partition, f.Source.Offset), err)

@@ -25,26 +25,35 @@ func (s *session) readings(r *schemas.Record, p *schemas.Page) error {
 		if all[i].OtherConversation {
 			continue
 		}
-		id := all[i].Message.RecordID
-		if k, seen := s.best[id]; !seen || rank(&all[i], p, i).Before(rank(&all[k], p, k)) {
-			if seen { // what stands knows the highest time of all readings
-				all[i].Message.SourceRevision = max(all[i].Message.SourceRevision, all[k].Message.SourceRevision)
-			}
-			s.best[id] = i
+		id, at := all[i].Message.RecordID, rank(&all[i], p, i)
+		b, seen := s.best[id]
+		if !seen || at.Before(b.rank) {
+			b.place, b.rank = i, at
 		}
+		b.revision = max(b.revision, at.Highest)
+		s.best[id] = b
 	}
 	for i := range all {
 		m := &all[i].Message
-		if all[i].OtherConversation || s.best[m.RecordID] != i {
+		b := s.best[m.RecordID]
+		if all[i].OtherConversation || b.place != i {
 			continue
 		}
 		m.ConversationKind = kind
+		m.SourceRevision = b.revision // what stands knows the highest time of all readings
 		s.provenance(m, r, p)
-		if err := s.publish(m, rank(&all[i], p, i), r); err != nil {
+		if err := s.publish(m, b.rank, r); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// standing is the reading of a record that stands among those of one page.
+type standing struct {
+	place    int
+	rank     links.Rank
+	revision int64 // highest time of all of them, 0: none is told
 }
 
 // rank tells where a reading stands among the readings of its record.
@@ -84,10 +93,7 @@ func (s *session) publish(m *schemas.Message, at links.Rank, r *schemas.Record) 
 		return nil
 	}
 	m.SourceRevision = max(m.SourceRevision, old.Revision)
-	digest, err := m.Fingerprint()
-	if err != nil {
-		return s.refused(m, r, err)
-	}
+	digest := m.Fingerprint()
 	now := links.Entry{Version: old.Version, Revision: m.SourceRevision, Edited: edited(m), Digest: digest, Rank: at}
 	if known && digest == old.Digest {
 		s.index.SetRecord(m.RecordID, now)
@@ -129,17 +135,13 @@ func (s *session) encode(m *schemas.Message, r *schemas.Record) error {
 	if s.silent {
 		return m.Validate()
 	}
-	const chunk = 1 << 20
-	if cap(s.arena)-len(s.arena) < 4096 {
-		s.arena = make([]byte, 0, chunk) // values already written keep the old one alive
-	}
-	begin := len(s.arena)
-	arena, err := schemas.MessageSchema.Append(s.arena, s.IDs[s.Topics.Messages], m)
+	begin := s.arena.room()
+	end, err := schemas.MessageSchema.Append(begin, s.IDs[s.Topics.Messages], m)
 	if err != nil {
 		return err
 	}
-	s.arena = arena
-	value := arena[begin:len(arena):len(arena)]
+	s.arena.chunk = end
+	value := end[len(begin):len(end):len(end)]
 	s.out = append(s.out, schemas.Record{
 		Topic: s.Topics.Messages, Partition: s.log.ID(), Time: r.Time, Key: m.RecordID, Value: value,
 	})

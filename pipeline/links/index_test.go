@@ -1,0 +1,361 @@
+package links_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"chatlake/pipeline/links"
+)
+
+// The test binary is also the other process that holds a directory.
+const holding = "CHATLAKE_TEST_HOLDS"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(holding); dir != "" {
+		if _, err := links.Open(dir, discard()); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		fmt.Println("held")
+		_, _ = io.Copy(io.Discard, os.Stdin) // until the test is done with it
+		os.Exit(0)                           // without Close, as a kill would
+	}
+	os.Exit(m.Run())
+}
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func open(t testing.TB, dir string) *links.Index {
+	t.Helper()
+	ix, err := links.Open(dir, discard())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := ix.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return ix
+}
+
+func shut(t testing.TB, ix *links.Index) {
+	t.Helper()
+	if err := ix.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func apply(t testing.TB, p *links.Partition, a links.Applied) {
+	t.Helper()
+	if err := p.Apply(a); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// entry is one whose every field differs from every other's.
+func entry(n int64) links.Entry {
+	return links.Entry{
+		Version: n + 1, Revision: n + 2, Edited: -n, Digest: ^uint64(n),
+		Rank: links.Rank{State: 2, Highest: 1 - n, Source: 1, Time: n + 3, Page: 1<<63 + uint64(n), Place: uint32(n) + 1<<31},
+	}
+}
+
+func expect(t testing.TB, p *links.Partition, id string, want links.Entry, there bool) {
+	t.Helper()
+	got, ok, err := p.Record(id)
+	if err != nil || ok != there || !reflect.DeepEqual(got, want) {
+		t.Errorf("record %q: %+v, %v, %v; want %+v, %v", id, got, ok, err, want, there)
+	}
+}
+
+func expectKind(t testing.TB, p *links.Partition, conversation, want string) {
+	t.Helper()
+	if got, err := p.Kind(conversation); err != nil || got != want {
+		t.Errorf("kind of %q: %q, %v; want %q", conversation, got, err, want)
+	}
+}
+
+func expectApplied(t testing.TB, p *links.Partition, want links.Applied, there bool) {
+	t.Helper()
+	if got, ok, err := p.Applied(); err != nil || ok != there || got != want {
+		t.Errorf("applied %+v, %v, %v; want %+v, %v", got, ok, err, want, there)
+	}
+}
+
+func TestEntriesRoundTrip(t *testing.T) {
+	dir := t.TempDir()
+	ix := open(t, dir)
+	p := ix.Partition(3)
+	expectApplied(t, p, links.Applied{}, false)
+	expect(t, p, "a", links.Entry{}, false)
+	expectKind(t, p, "c", "")
+	for i, id := range []string{"a", "", "ab", "a\x00", "你好", strings.Repeat("x", 5000)} {
+		p.SetRecord(id, entry(int64(i)))
+	}
+	if err := p.SetKind("c", "GROUP"); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, p, "ab", entry(2), true) // from the batch in hand
+	expectKind(t, p, "c", "GROUP")
+	at := links.Applied{Offset: 1 << 40, PageOffset: -1, PageID: ""}
+	apply(t, p, at)
+	p.Close()
+	shut(t, ix)
+	p = open(t, dir).Partition(3)
+	defer p.Close()
+	expectApplied(t, p, at, true)
+	for i, id := range []string{"a", "", "ab", "a\x00", "你好", strings.Repeat("x", 5000)} {
+		expect(t, p, id, entry(int64(i)), true)
+	}
+	expect(t, p, "b", links.Entry{}, false)
+	expectKind(t, p, "c", "GROUP")
+	at = links.Applied{Offset: 7, PageOffset: 6, PageID: "0123"}
+	apply(t, p, at)
+	expectApplied(t, p, at, true)
+}
+
+func TestDiscardDropsTheBatchInHand(t *testing.T) {
+	p := open(t, t.TempDir()).Partition(0)
+	defer p.Close()
+	p.SetRecord("a", entry(1))
+	apply(t, p, links.Applied{Offset: 1})
+	p.SetRecord("a", entry(2))
+	p.SetRecord("b", entry(3))
+	if err := p.SetKind("c", "P2P"); err != nil {
+		t.Fatal(err)
+	}
+	p.Discard()
+	expect(t, p, "a", entry(1), true)
+	expect(t, p, "b", links.Entry{}, false)
+	expectKind(t, p, "c", "")
+	apply(t, p, links.Applied{Offset: 2})
+	expect(t, p, "b", links.Entry{}, false)
+}
+
+func TestPartitionsAreApart(t *testing.T) {
+	ix := open(t, t.TempDir())
+	ids := []int32{0, 1, 2, 255, 256, 1<<31 - 1}
+	parts := map[int32]*links.Partition{}
+	for _, id := range ids {
+		p := ix.Partition(id)
+		defer p.Close()
+		parts[id] = p
+		p.SetRecord("a", entry(int64(id)))
+		if err := p.SetKind("c", fmt.Sprint(id)); err != nil {
+			t.Fatal(err)
+		}
+		apply(t, p, links.Applied{Offset: int64(id)})
+	}
+	gone := map[int32]bool{}
+	for _, drop := range []int32{1, 255, 1<<31 - 1} {
+		if err := parts[drop].Reset(); err != nil {
+			t.Fatal(err)
+		}
+		gone[drop] = true
+		for _, id := range ids {
+			if gone[id] {
+				expectApplied(t, parts[id], links.Applied{}, false)
+				expect(t, parts[id], "a", links.Entry{}, false)
+				expectKind(t, parts[id], "c", "")
+				continue
+			}
+			expectApplied(t, parts[id], links.Applied{Offset: int64(id)}, true)
+			expect(t, parts[id], "a", entry(int64(id)), true)
+			expectKind(t, parts[id], "c", fmt.Sprint(id))
+		}
+	}
+}
+
+// copyDir copies a directory as a crash would leave it: without Close, whatever the files hold at that moment, files
+// that vanish while it goes on included.
+func copyDir(t testing.TB, from string) string {
+	t.Helper()
+	to := t.TempDir()
+	entries, err := os.ReadDir(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		b, err := os.ReadFile(filepath.Join(from, e.Name()))
+		if err != nil {
+			if os.IsNotExist(err) {
+				continue
+			}
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(to, e.Name()), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return to
+}
+
+// TestCrashLeavesAWholePast cuts the newest log file at many lengths: whatever is left must be one of the states that
+// there were, with the entries, kinds and applied offset of that one.
+func TestCrashLeavesAWholePast(t *testing.T) {
+	dir := t.TempDir()
+	ix := open(t, dir)
+	p := ix.Partition(0)
+	const steps, width = 60, 150
+	for n := int64(1); n <= steps; n++ {
+		for i := range width {
+			p.SetRecord(fmt.Sprint(i), entry(n))
+		}
+		if err := p.SetKind("c", fmt.Sprint(n)); err != nil {
+			t.Fatal(err)
+		}
+		apply(t, p, links.Applied{Offset: n, PageOffset: n - 1, PageID: fmt.Sprint(n)})
+	}
+	crashed := copyDir(t, dir)
+	logs, err := filepath.Glob(filepath.Join(crashed, "*.log"))
+	if err != nil || len(logs) == 0 {
+		t.Fatalf("no log file: %v", err)
+	}
+	newest := logs[len(logs)-1]
+	whole, err := os.ReadFile(newest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[int64]bool{}
+	for cut := 0; cut <= len(whole); cut += max(1, len(whole)/25) {
+		left := copyDir(t, crashed)
+		if err := os.WriteFile(filepath.Join(left, filepath.Base(newest)), whole[:cut], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		again := open(t, left)
+		q := again.Partition(0)
+		a, ok, err := q.Applied()
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen[a.Offset] = true
+		want := links.Entry{}
+		if ok {
+			kind := fmt.Sprint(a.Offset)
+			want = entry(a.Offset)
+			expectApplied(t, q, links.Applied{Offset: a.Offset, PageOffset: a.Offset - 1, PageID: kind}, true)
+			expectKind(t, q, "c", kind)
+		}
+		for i := range width {
+			expect(t, q, fmt.Sprint(i), want, ok)
+		}
+		q.Close()
+		shut(t, again)
+	}
+	p.Close()
+	if len(seen) < 3 {
+		t.Errorf("the cuts left only %d states: %v", len(seen), seen)
+	}
+}
+
+func TestDirectoryThatIsHeldIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	// The holder begins by dropping an older layout, but not the lock that it holds.
+	if err := os.WriteFile(filepath.Join(dir, "LAYOUT"), []byte("0"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), holding+"="+dir)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); err != nil || line != "held\n" {
+		t.Fatalf("%q: %v", line, err)
+	}
+	// Another layout must not tempt anyone to remove files that a live process uses.
+	if err := os.WriteFile(filepath.Join(dir, "LAYOUT"), []byte("0"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := links.Open(dir, discard()); err == nil || !strings.Contains(err.Error(), "NORMALIZER_STATE_DIR") || !strings.Contains(err.Error(), dir) {
+		t.Errorf("a second process: %v", err)
+	}
+	if after, err := os.ReadDir(dir); err != nil || len(after) != len(before) {
+		t.Errorf("%d files before, %d after (%v)", len(before), len(after), err)
+	}
+	if err := in.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	ix := open(t, dir) // its end gives the directory back, closed or not
+	if _, err := links.Open(dir, discard()); err == nil || !strings.Contains(err.Error(), "NORMALIZER_STATE_DIR") {
+		t.Errorf("a second opening by the same process: %v", err)
+	}
+	shut(t, ix)
+	shut(t, open(t, dir))
+}
+
+func TestPlacesThatAreNoDirectory(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "state")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{file, filepath.Join(file, "below")} {
+		if _, err := links.Open(dir, discard()); err == nil || !strings.Contains(err.Error(), "NORMALIZER_STATE_DIR") || !strings.Contains(err.Error(), dir) {
+			t.Errorf("%s: %v", dir, err)
+		}
+	}
+	made := filepath.Join(t.TempDir(), "a", "b")
+	shut(t, open(t, made))
+	if st, err := os.Stat(made); err != nil || st.Mode().Perm() != 0o700 {
+		t.Errorf("a directory that was made: %v, %v", st, err)
+	}
+}
+
+func TestAnotherLayoutIsDropped(t *testing.T) {
+	dir := t.TempDir()
+	ix := open(t, dir)
+	p := ix.Partition(0)
+	p.SetRecord("a", entry(1))
+	apply(t, p, links.Applied{Offset: 9})
+	p.Close()
+	shut(t, ix)
+	if err := os.WriteFile(filepath.Join(dir, "LAYOUT"), []byte("of another time"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "kept"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time the layout is the present one
+		ix = open(t, dir)
+		p = ix.Partition(0)
+		if _, ok, err := p.Applied(); err != nil || ok {
+			t.Errorf("what another layout left is still there: %v", err)
+		}
+		expect(t, p, "a", links.Entry{}, false)
+		p.Close()
+		shut(t, ix)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "kept")); err != nil {
+		t.Errorf("a directory was removed: %v", err)
+	}
+}
+
+// TestClosedTwice: the second Close does nothing.
+func TestClosedTwice(t *testing.T) {
+	ix := open(t, t.TempDir())
+	shut(t, ix)
+	shut(t, ix)
+}
