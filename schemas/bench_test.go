@@ -52,8 +52,6 @@ func BenchmarkFingerprint(b *testing.B) {
 	m := typicalMessage()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := m.Fingerprint(); err != nil {
-			b.Fatal(err)
-		}
+		m.Fingerprint()
 	}
 }

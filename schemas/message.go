@@ -220,6 +220,6 @@ type Message struct {
 }
 
 // AddIssue notes a repair.
-func (m *Message) AddIssue(field, action, reason string) {
-	m.Issues = append(m.Issues, Issue{Field: field, Action: action, Reason: reason})
+func (v *Message) AddIssue(field, action, reason string) {
+	v.Issues = append(v.Issues, Issue{Field: field, Action: action, Reason: reason})
 }

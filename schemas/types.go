@@ -74,8 +74,8 @@ type Checkpoint struct {
 }
 
 // Ended reports whether nothing more will be read in the checkpoint's epoch.
-func (c *Checkpoint) Ended() bool {
-	return c.State == StateComplete || c.State == StateFailed || c.State == StateCancelled
+func (v *Checkpoint) Ended() bool {
+	return v.State == StateComplete || v.State == StateFailed || v.State == StateCancelled
 }
 
 // DeadLetter is a value of the topic of dead letters: something set aside so that the rest could go on.
