@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,7 @@ func BenchmarkNormalizer(b *testing.B) {
 	}
 	s.world, s.feishu = nil, nil // what they hold would be scanned by each collection while the clock runs
 	runtime.GC()
+	defer debug.SetGCPercent(debug.SetGCPercent(worker.GCPercent)) // as the program does
 	b.ResetTimer()
 	for i := range b.N {
 		settings := worker.NormalizerSettings{

@@ -83,7 +83,7 @@ func (p *extractorProgram) run(ctx context.Context, o options) (int, error) {
 	if err != nil {
 		return 1, err
 	}
-	defer e.Close()
+	defer func() { _ = e.Close() }() // all that it wrote is committed
 	stop, err := serve(p.HTTPAddr, e.collectors(), &e.ready, logger)
 	if err != nil {
 		return 1, err

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"chatlake/connectors"
@@ -70,7 +72,14 @@ func (r *Normalizer) Close() error {
 // normalizerProgram is the program normalizer.
 type normalizerProgram struct{ NormalizerSettings }
 
+// GCPercent is how far the heap of a normalizer may grow between collections, where GOGC does not say. It keeps little and
+// allocates much: at Go's 100 it spent a quarter of its time collecting, at 400 a tenth, for some 100 MB.
+const GCPercent = 400
+
 func (p *normalizerProgram) run(ctx context.Context, o options) (int, error) {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(GCPercent)
+	}
 	logger := p.NewLogger(o.stderr)
 	r, err := NewNormalizer(ctx, p.NormalizerSettings, o.once, logger)
 	if err != nil {

@@ -26,7 +26,7 @@ func serve(addr string, cs []prometheus.Collector, ready *readiness, logger *slo
 	if addr == "" {
 		return func() {}, nil
 	}
-	l, err := net.Listen("tcp", addr)
+	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("HTTP_ADDR %s cannot be listened on (choose another, or set it empty): %w", addr, err)
 	}

@@ -213,8 +213,13 @@ func Fields(settings any) []Field {
 // Secret is a setting that no log, error or dump shows.
 type Secret string
 
-func (Secret) String() string               { return "(secret)" }
-func (Secret) GoString() string             { return "(secret)" }
+// String hides the secret.
+func (Secret) String() string { return "(secret)" }
+
+// GoString hides it from %#v.
+func (Secret) GoString() string { return "(secret)" }
+
+// MarshalText hides it from JSON and from structured logs.
 func (Secret) MarshalText() ([]byte, error) { return []byte("(secret)"), nil }
 
 // List is a comma list; blanks around items and empty items do not count.

@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"chatlake/cmd/worker"
+	"chatlake/local"
+	"chatlake/schemas"
+	"chatlake/simulator"
+)
+
+// demoOptions are the flags of demo.
+type demoOptions struct {
+	worldOptions
+	dir string
+}
+
+// Defaults: more than 25,000 messages in well under a minute, which takes five times Feishu's quota, for every thread costs
+// a call; and those chats in which the piece of conversation at the end shows replies, an edit, a recall and a system
+// line at their clearest.
+const (
+	demoChats     = 24
+	demoSeed      = 4
+	demoPerMinute = 5000
+	demoPerSecond = 250
+)
+
+func (t *tool) demoCommand() *cobra.Command {
+	o := demoOptions{worldOptions: worldOptions{seed: demoSeed, chats: demoChats, perMinute: demoPerMinute, perSecond: demoPerSecond}}
+	c := t.command(&cobra.Command{
+		Use:   "demo",
+		Short: "See all of it at work, with nothing to set up",
+		Long: "Run everything in one process: an embedded Kafka-protocol broker and schema registry, a simulated Feishu that serves\n" +
+			"real public chats with five times Feishu's quota, extractor and normalizer. It ends by itself within a minute (more\n" +
+			"chats or a smaller quota take longer), shows a piece of a conversation, counts what was lost or doubled, and keeps\n" +
+			"its data. Feishu's own quota is --quota-per-minute 1000 --quota-per-second 50.\n" +
+			"Exit code 1 if anything was lost or doubled. Settings in the environment have no influence.",
+		Example: "  chatlake demo\n  chatlake demo --chats 40 --quota-per-minute 0 --quota-per-second 0",
+	}, nil, func(ctx context.Context) error { return t.demo(ctx, o) })
+	o.flags(c.Flags())
+	c.Flags().StringVar(&o.dir, "data", "", "where everything is kept: a new or empty directory (default: ./chatlake-demo/<time>)")
+	return c
+}
+
+// demo is one run of the demo.
+type demo struct {
+	tool     *tool
+	options  demoOptions
+	log      *os.File
+	logger   *slog.Logger
+	platform *platform
+	in       *installation
+	expected *expectation
+}
+
+func (t *tool) demo(ctx context.Context, o demoOptions) error {
+	if o.dir == "" {
+		o.dir = filepath.Join("chatlake-demo", time.Now().Format("20060102-150405"))
+	}
+	d := &demo{tool: t, options: o}
+	err := d.open(ctx)
+	if err == nil {
+		err = d.show(ctx)
+	}
+	err = errors.Join(err, d.close())
+	if ctx.Err() != nil {
+		if err = ignoreCancelled(err); err == nil {
+			t.note("stopped; what was read until now stays in %s", shortPath(d.dir()))
+		}
+	}
+	return err
+}
+
+func (d *demo) dir() string {
+	dir, err := filepath.Abs(d.options.dir)
+	if err != nil {
+		return d.options.dir
+	}
+	return dir
+}
+
+// open starts everything but the stages, and asks for all chats.
+func (d *demo) open(ctx context.Context) (err error) {
+	if err := d.makeDirectory(); err != nil {
+		return err
+	}
+	world, err := d.options.world()
+	if err != nil {
+		return err
+	}
+	d.expected = expect(world)
+	limits := simulator.Limits{PerMinute: d.options.perMinute, PerSecond: d.options.perSecond}
+	if d.platform, err = openPlatform(ctx, "127.0.0.1:0", world, simulator.FeishuConfig{Limits: limits, Record: true}); err != nil {
+		return err
+	}
+	want := worker.Cluster{Prefix: "im", Partitions: 12, LogLevel: "info", LogFormat: "text"}
+	if d.in, err = openInstallation(ctx, local.Config{Dir: d.options.dir, Logger: d.logger}, want); err != nil {
+		return err
+	}
+	if err := d.printOpen(); err != nil {
+		return err
+	}
+	return d.addChats(ctx)
+}
+
+// makeDirectory makes the data directory and, in it, the log. An archive that is there already is not to be mixed with
+// simulated chats.
+func (d *demo) makeDirectory() error {
+	if err := os.MkdirAll(d.options.dir, 0o700); err != nil {
+		return fmt.Errorf("data directory cannot be made: choose another with --data: %w", err)
+	}
+	entries, err := os.ReadDir(d.options.dir)
+	if err != nil {
+		return fmt.Errorf("data directory cannot be read: choose another with --data: %w", err)
+	}
+	if len(entries) > 0 {
+		return usagef("directory %s is not empty: choose another with --data, or open what is there with 'chatlake up --data %s'", d.options.dir, d.options.dir)
+	}
+	d.log, err = os.OpenFile(filepath.Join(d.options.dir, "demo.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return fmt.Errorf("data directory cannot be written: choose another with --data: %w", err)
+	}
+	d.logger = slog.New(slog.NewTextHandler(d.log, nil))
+	return nil
+}
+
+func (d *demo) addChats(ctx context.Context) error {
+	n, err := d.in.cluster.Connect(ctx, "", d.logger)
+	if err != nil {
+		return err
+	}
+	defer n.Client.Close()
+	app, _, _ := d.platform.world.App()
+	var asked []*schemas.Container
+	for _, chat := range d.platform.world.Chats() {
+		c, err := wish{Platform: schemas.Feishu, Kind: schemas.KindChat, ID: chat.ID}.container(app)
+		if err != nil {
+			return err
+		}
+		asked = append(asked, c)
+	}
+	_, err = addContainers(ctx, n, asked, false)
+	return err
+}
+
+// show reads everything, counts it, and prints what came of it.
+func (d *demo) show(ctx context.Context) error {
+	r, err := d.run(ctx)
+	if err != nil || ctx.Err() != nil {
+		return err
+	}
+	back, err := d.readBack(ctx)
+	if err != nil {
+		return err
+	}
+	s := d.summary(r, back)
+	if err := d.printSummary(s, back); err != nil {
+		return err
+	}
+	return s.verdict()
+}
+
+// close ends what is open, the broker last.
+func (d *demo) close() error {
+	if d.platform != nil {
+		d.platform.close()
+	}
+	var err error
+	if d.in != nil {
+		err = d.in.server.Close()
+	}
+	if d.log != nil {
+		err = errors.Join(err, d.log.Close())
+	}
+	return err
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+
+	"chatlake/cmd/worker"
+	"chatlake/local"
+	"chatlake/schemas"
+)
+
+// installation is the embedded broker and registry, with the topics of a prefix.
+type installation struct {
+	server  *local.Server
+	cluster worker.Cluster // how to reach it
+	created []string       // topics
+	dir     string         // absolute
+}
+
+// openInstallation starts broker and registry and makes the topics. want gives prefix and partitions; how to reach the
+// cluster is filled in.
+func openInstallation(ctx context.Context, c local.Config, want worker.Cluster) (*installation, error) {
+	dir, err := filepath.Abs(c.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("data directory %s: %w", c.Dir, err)
+	}
+	c.Compatible = schemas.Compatible
+	server, err := local.Start(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	i := &installation{server: server, dir: dir, cluster: worker.Cluster{
+		Brokers: server.Brokers(), RegistryURL: server.RegistryURL(),
+		Prefix: want.Prefix, Partitions: want.Partitions, LogLevel: want.LogLevel, LogFormat: want.LogFormat,
+	}}
+	ctx, cancel := context.WithTimeout(ctx, prepareTime)
+	defer cancel()
+	// The embedded broker's compaction is not crash-safe, so nothing of it is compacted.
+	if i.created, err = i.cluster.Prepare(ctx, "", false, c.Logger); err != nil {
+		return nil, errors.Join(err, server.Close())
+	}
+	return i, nil
+}
+
+// stateDir is where the normalizer's index lies, beside the broker's files.
+func (i *installation) stateDir() string { return filepath.Join(i.dir, "state") }
+
+// stages are both stages in this process.
+type stages struct {
+	extractor  *worker.Extractor
+	normalizer *worker.Normalizer
+	stops      []func()
+}
+
+// openStages connects both stages and lets them answer metrics.
+func openStages(ctx context.Context, e worker.ExtractorSettings, n worker.NormalizerSettings, logger *slog.Logger) (_ *stages, err error) {
+	s := &stages{}
+	defer func() {
+		if err != nil {
+			_ = s.close() // the reason of the failure is the one to tell
+		}
+	}()
+	if s.extractor, err = worker.NewExtractor(ctx, e, false, logger); err != nil {
+		return nil, err
+	}
+	if s.normalizer, err = worker.NewNormalizer(ctx, n, false, logger); err != nil {
+		return nil, err
+	}
+	for _, serve := range []func(*slog.Logger) (func(), error){s.extractor.Serve, s.normalizer.Serve} {
+		stop, err := serve(logger)
+		if err != nil {
+			return nil, err
+		}
+		s.stops = append(s.stops, stop)
+	}
+	return s, nil
+}
+
+// run runs both until ctx ends or one fails, and waits for both.
+func (s *stages) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	ended := make(chan error, 2)
+	for _, run := range []func(context.Context) error{s.extractor.Run, s.normalizer.Run} {
+		go func() {
+			err := run(ctx)
+			cancel(err)
+			ended <- err
+		}()
+	}
+	first := <-ended
+	return errors.Join(first, ignoreCancelled(<-ended))
+}
+
+// ignoreCancelled drops an error that only says that we ended something ourselves.
+func ignoreCancelled(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+func (s *stages) close() error {
+	for _, stop := range s.stops {
+		stop()
+	}
+	var err error
+	if s.extractor != nil {
+		err = s.extractor.Close()
+	}
+	if s.normalizer != nil {
+		err = errors.Join(err, s.normalizer.Close())
+	}
+	return err
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"chatlake/simulator"
+)
+
+const faultKeys = "action, api, container, chat, type, from, every, times, each, status, code, msg, delay, bytes, item, broken"
+
+var actions = []simulator.Action{
+	simulator.Reset, simulator.Hang, simulator.Cut, simulator.HTML, simulator.Answer, simulator.Throttle, simulator.Slow,
+	simulator.RevokeToken, simulator.SkewClock, simulator.RefusePageToken, simulator.RepeatPageToken, simulator.CyclePageTokens,
+	simulator.NoPageToken, simulator.EmptyPage, simulator.LastPageToken, simulator.BigPage, simulator.BreakItem,
+}
+
+var apis = []simulator.API{
+	simulator.APIToken, simulator.APIChats, simulator.APIChat, simulator.APIMessages, simulator.APIMessage,
+}
+
+var breaks = []simulator.Broken{
+	simulator.NullItem, simulator.WrongTypes, simulator.NoMessageID, simulator.BrokenContent, simulator.InvalidUTF8,
+	simulator.UnknownType, simulator.AbsurdTimes, simulator.NumbersForStrings,
+}
+
+func faultActions() string { return joined(actions) }
+
+func joined[T ~string](words []T) string {
+	var s []string
+	for _, w := range words {
+		s = append(s, string(w))
+	}
+	return strings.Join(s, ", ")
+}
+
+// parseFaults reads --fault flags, each key=value separated by commas.
+func parseFaults(flags []string) ([]simulator.Fault, error) {
+	var faults []simulator.Fault
+	for _, flag := range flags {
+		f := simulator.Fault{}
+		for part := range strings.SplitSeq(flag, ",") {
+			key, value, ok := strings.Cut(part, "=")
+			if !ok {
+				return nil, usagef("--fault %q: %q is not key=value", flag, part)
+			}
+			if err := setFault(&f, strings.TrimSpace(key), value); err != nil {
+				return nil, usagef("--fault %q: %w", flag, err)
+			}
+		}
+		if f.Action == "" {
+			return nil, usagef("--fault %q: action is missing: one of %s", flag, faultActions())
+		}
+		faults = append(faults, f)
+	}
+	return faults, nil
+}
+
+func setFault(f *simulator.Fault, key, value string) (err error) {
+	switch key {
+	case "action":
+		f.Action, err = oneOf(value, actions)
+	case "api":
+		f.API, err = oneOf(value, apis)
+	case "broken":
+		f.Broken, err = oneOf(value, breaks)
+	case "container":
+		f.Container = value
+	case "chat":
+		f.Chat = value
+	case "type":
+		f.MsgType = value
+	case "msg":
+		f.Msg = value
+	case "each":
+		f.Each, err = strconv.ParseBool(value)
+	case "delay":
+		f.Delay, err = time.ParseDuration(value)
+	default:
+		return setFaultNumber(f, key, value)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", key, err)
+	}
+	return nil
+}
+
+func setFaultNumber(f *simulator.Fault, key, value string) error {
+	number := map[string]*int{
+		"from": &f.From, "every": &f.Every, "times": &f.Times, "status": &f.Status, "code": &f.Code, "bytes": &f.Bytes, "item": &f.Item,
+	}[key]
+	if number == nil {
+		return fmt.Errorf("%q is none of %s", key, faultKeys)
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 0 {
+		return fmt.Errorf("%s %q is not a whole number", key, value)
+	}
+	*number = n
+	return nil
+}
+
+func oneOf[T ~string](value string, words []T) (T, error) {
+	if !slices.Contains(words, T(value)) {
+		return "", fmt.Errorf("%q is none of %s", value, joined(words))
+	}
+	return T(value), nil
+}
