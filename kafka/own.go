@@ -82,7 +82,7 @@ type owner struct {
 	run      func(context.Context, *Partition) error
 	total    int
 	balancer *balancer
-	ctx      context.Context // the caller's: when it ends, the program stops and time is shorter
+	ctx      context.Context //nolint:containedctx // the caller's: when it ends, the program stops and time is shorter; it ends with this struct
 	stop     context.CancelCauseFunc
 
 	mu   sync.Mutex

@@ -137,7 +137,7 @@ func (w *writer) send(ctx context.Context, at place, batch []byte) error {
 				request: &request, node: node, within: w.client.timing.produce})
 			if err != nil {
 				if w.adrift != nil {
-					drifts(w.adrift, err)
+					return drifts(w.adrift, err)
 				}
 				return err
 			}

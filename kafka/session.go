@@ -220,7 +220,7 @@ func (w *owner) drive(ctx context.Context, p *Partition) error {
 		w.client.log.Error("kafka: partition stalled", "partition", p.driver.String(), "error", stalled.err)
 		cancel(stalled.err)
 	}
-	err, ok := w.await(done)
+	ok, err := w.await(done)
 	if !ok {
 		late := fmt.Errorf("%s: run has not returned: %w", p.driver, stalled.err)
 		w.stop(late)
@@ -272,7 +272,7 @@ func (w *owner) watch(ctx context.Context, p *Partition, done <-chan error) outc
 }
 
 // await gives run its time to return: less when the program stops.
-func (w *owner) await(done <-chan error) (error, bool) {
+func (w *owner) await(done <-chan error) (bool, error) {
 	timer := time.NewTimer(w.client.timing.stop)
 	defer timer.Stop()
 	stopping := w.ctx.Done()
@@ -280,16 +280,16 @@ func (w *owner) await(done <-chan error) (error, bool) {
 	for {
 		select {
 		case err := <-done:
-			return err, true
+			return true, err
 		case <-stopping:
 			stopping = nil
 			short := time.NewTimer(w.client.timing.leave)
 			defer short.Stop()
 			hurry = short.C
 		case <-timer.C:
-			return nil, false
+			return false, nil
 		case <-hurry:
-			return nil, false
+			return false, nil
 		}
 	}
 }

@@ -29,7 +29,7 @@ func lockDirectory(dir string) (*lock, error) {
 		return nil, fmt.Errorf("local: %w: %s: %w: choose another with --data", ErrDirectory, dir, err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		defer f.Close()
+		defer func() { _ = f.Close() }()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, fmt.Errorf("local: directory %s is %w%s: end that one or choose another directory with --data", dir, ErrLocked, owner(f))
 		}

@@ -57,10 +57,13 @@ func (s *registryServer) close() error {
 	if err := s.server.Shutdown(ctx); err != nil {
 		_ = s.server.Close() // what did not end in time is cut off; the journal holds all that was answered
 	}
-	<-s.done
+	served := <-s.done
+	if errors.Is(served, http.ErrServerClosed) {
+		served = nil
+	}
 	s.mu.Lock() // an answer that is being written to the journal is finished first
 	defer s.mu.Unlock()
-	return s.journal.close()
+	return errors.Join(served, s.journal.close())
 }
 
 type respond func(*http.Request) (any, error)

@@ -88,7 +88,7 @@ func openCorpus(path string) ([][]line, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open corpus: %w", err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	days, err := readDays(file)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)

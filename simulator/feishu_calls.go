@@ -20,8 +20,8 @@ type listQuery struct {
 }
 
 // binding is what a page token must not be carried away from.
-func (q listQuery) binding() string {
-	return fmt.Sprint(q.kind, "|", q.id, "|", q.start, "|", q.end, "|", q.descending, "|", q.rootsOnly)
+func (l listQuery) binding() string {
+	return fmt.Sprint(l.kind, "|", l.id, "|", l.start, "|", l.end, "|", l.descending, "|", l.rootsOnly)
 }
 
 // pageSize reads page_size, 20 where absent; nil, or what the gateway says.

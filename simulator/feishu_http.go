@@ -110,7 +110,6 @@ func (f *Feishu) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case SkewClock:
 			c.skew += fault.Delay
 		case Hang:
-			delay = 0
 			f.record(c, &answer{}, false)
 			<-r.Context().Done()
 			return

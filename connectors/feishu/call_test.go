@@ -188,7 +188,7 @@ func TestCallFaults(t *testing.T) {
 			panic(err)
 		}
 		if sent == "" {
-			conn.(*net.TCPConn).SetLinger(0) // closing then resets the connection
+			_ = conn.(*net.TCPConn).SetLinger(0) // closing then resets the connection
 		}
 		io.WriteString(conn, sent)
 		conn.Close()
