@@ -41,9 +41,12 @@ func DeadLetter(f Fault, at time.Time) *schemas.DeadLetter {
 	return d
 }
 
+// maxField is the most of one field that a dead letter keeps, in bytes: a foreign record's headers may have any length.
+const maxField = 16 << 10
+
 func (f *Fault) clean() {
 	for _, s := range [...]*string{&f.Class, &f.Message, (*string)(&f.Conversation), (*string)(&f.Container), &f.PageID, &f.ItemPointer, &f.RecordID} {
-		*s = strings.ToValidUTF8(*s, "\uFFFD")
+		*s = strings.ToValidUTF8((*s)[:min(len(*s), maxField)], "\uFFFD")
 	}
 	if f.Conversation == "" {
 		f.Conversation = NoConversation

@@ -17,6 +17,9 @@ import (
 const (
 	maxString = 16 << 20 // bytes in one string or bytes field
 	maxItems  = 1 << 17  // items in one array
+
+	// maxMessage bounds all texts of a message together: topics take records of 32 MiB.
+	maxMessage = 30 << 20
 )
 
 // api is the one configuration of the Avro library: arrays without a byte count before each block, which every reader

@@ -2,11 +2,17 @@ package schemas
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"sync"
 
 	"github.com/hamba/avro/v2"
+	"github.com/twmb/franz-go/pkg/sr"
 )
+
+// ErrNoAnswer says that the registry was there but did not say whether it holds a schema: asking again may help.
+var ErrNoAnswer = errors.New("the registry does not tell at present")
 
 // Lookup gives the text of the schema that has an id in the registry.
 type Lookup func(ctx context.Context, id int) (string, error)
@@ -51,6 +57,10 @@ func (d *Decoder) writer(ctx context.Context, id int) (reading, error) {
 	}
 	text, err := d.lookup(ctx, id)
 	if err != nil {
+		var re *sr.ResponseError
+		if errors.As(err, &re) && re.StatusCode != http.StatusNotFound && re.StatusCode != http.StatusUnprocessableEntity {
+			err = fmt.Errorf("%w: %w", ErrNoAnswer, err)
+		}
 		return reading{}, err
 	}
 	w, err = resolve(d.schema.wire.schema, text)

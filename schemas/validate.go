@@ -25,6 +25,7 @@ var (
 // check gathers the first thing that is wrong with a record.
 type check struct {
 	within string // path before the field's name, so that it is put together only for an error
+	size   int    // of all texts
 	err    error
 }
 
@@ -42,6 +43,7 @@ func (c *check) text(field, s string) {
 	if len(s) > maxString {
 		c.fail(field, "is longer than %d bytes", maxString)
 	}
+	c.size += len(s)
 }
 
 func (c *check) optional(field string, s *string) {
@@ -175,6 +177,9 @@ func (v *Message) Validate() error {
 		c.attributes("issues/attributes", v.Issues[i].Attributes)
 	}
 	c.attributes("attributes", v.Attributes)
+	if c.size > maxMessage {
+		c.fail("message", "has texts of %d bytes, more than %d", c.size, maxMessage)
+	}
 	if c.err == nil && (v.State == MessageRecalled || v.State == MessageDeleted) &&
 		(v.Text != nil || v.ContentJSON != nil || len(v.Mentions) > 0 || len(v.Attachments) > 0) {
 		return errors.New("a recalled or deleted message has content")

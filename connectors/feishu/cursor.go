@@ -54,6 +54,9 @@ const (
 	reasonStale    = "no_progress"
 	reasonMissing  = "token_missing"
 	reasonRefused  = "token_refused"
+	reasonTooLong  = "token_too_long"
+
+	maxToken = 8 << 10 // bytes; tokens seen are some 100. It goes into an address, a header and a checkpoint.
 )
 
 var tokenSeed = maphash.MakeSeed()
@@ -102,6 +105,8 @@ func (g *guard) check(l *listing) *connectors.Failure {
 	switch {
 	case l.token == "":
 		return &connectors.Failure{Code: reasonMissing, Message: "the platform says that there is more but gives no page token"}
+	case len(l.token) > maxToken:
+		return &connectors.Failure{Code: reasonTooLong, Message: "the platform gives a page token that is too long to be one"}
 	case g.repeated(l.token):
 		return &connectors.Failure{Code: reasonRepeated, Message: "the platform gives a page token that it gave before"}
 	case g.stale >= maxStale:

@@ -45,6 +45,9 @@ func readListing(body []byte) (l listing, ok bool) {
 		return listing{}, false
 	}
 	l.token = textOf(data.Get("page_token"))
+	if l.token != "" && !data.Get("has_more").Told() {
+		return listing{}, false // taken as the end, the rest would be lost without a word
+	}
 	items := data.Get("items")
 	l.items = make([]entry, items.Len())
 	for i := range l.items {

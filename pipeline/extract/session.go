@@ -69,6 +69,9 @@ func (e *Extractor) load(ctx context.Context, log pipeline.Log) (*session, error
 	err = pipeline.ReadTo(ctx, log, pipeline.Span{Topic: e.Topics.Containers, From: start, To: stable}, func(r *schemas.Record) error {
 		return s.take(ctx, r)
 	})
+	if n := s.summary().Off; n > 0 {
+		s.Logger.Warn("containers of a platform, app or tenant that is not on are not read", "partition", log.ID(), "containers", n)
+	}
 	s.position.Store(max(start, stable))
 	return s, err
 }
@@ -251,7 +254,11 @@ func (s *session) summary() Summary {
 	var sum Summary
 	for key, c := range s.containers {
 		cp := s.checkpoints[key]
-		if cp == nil || !s.on(c) {
+		if !s.on(c) {
+			sum.Off++
+			continue
+		}
+		if cp == nil {
 			continue
 		}
 		sum.Containers++

@@ -27,6 +27,7 @@ func (s *Stats) ended(state string) {
 // Summary counts the containers of partitions whose containers have all ended.
 type Summary struct {
 	Containers, Complete, Failed, Cancelled int
+	Off                                     int   // containers of a platform or tenant that is not on: not read
 	Pages, Items, Calls                     int64 // in the epochs in force
 	Failures                                []Failure
 }
@@ -39,6 +40,7 @@ func (s *Summary) add(o Summary) {
 	s.Complete += o.Complete
 	s.Failed += o.Failed
 	s.Cancelled += o.Cancelled
+	s.Off += o.Off
 	s.Pages += o.Pages
 	s.Items += o.Items
 	s.Calls += o.Calls

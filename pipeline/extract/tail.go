@@ -62,7 +62,7 @@ func (s *session) decode(ctx context.Context, d *schemas.Decoder, r *schemas.Rec
 	for pause := time.Second; ; pause = min(2*pause, time.Minute) {
 		err := d.Decode(ctx, r.Value, v)
 		var unreachable net.Error
-		if err == nil || ctx.Err() != nil || !errors.As(err, &unreachable) {
+		if err == nil || ctx.Err() != nil || !errors.As(err, &unreachable) && !errors.Is(err, schemas.ErrNoAnswer) {
 			return err
 		}
 		s.Logger.Warn("record cannot be read yet", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "wait", pause, "error", err)

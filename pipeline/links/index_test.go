@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -214,6 +215,25 @@ func TestCrashLeavesAWholePast(t *testing.T) {
 			t.Fatal(err)
 		}
 		apply(t, p, links.Applied{Offset: n, PageOffset: n - 1, PageID: fmt.Sprint(n)})
+	}
+	// What is not synced reaches the file by and by.
+	for logged := int64(0); logged < 200_000; {
+		files, err := filepath.Glob(filepath.Join(dir, "*.log"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		logged = 0
+		for _, f := range files {
+			info, err := os.Stat(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			logged += info.Size()
+		}
+		if t.Context().Err() != nil {
+			t.Fatal("nothing was logged")
+		}
+		runtime.Gosched()
 	}
 	crashed := copyDir(t, dir)
 	logs, err := filepath.Glob(filepath.Join(crashed, "*.log"))

@@ -142,7 +142,7 @@ func TestIndexThatDoesNotFit(t *testing.T) {
 		"older than retention": {func(r *rig) {
 			r.add(page(), page(), page())
 			r.log.Trim(topics.RawPages, 0, 3)
-		}, "NORMALIZER_STATE_DIR", 0, nil},
+		}, "", 0, []string{"a 1000 created NORMAL x", "a 2000 relinked NORMAL y"}},
 		"lost after retention, nothing committed": {func(r *rig) {
 			r.log.Trim(topics.RawPages, 0, 1)
 			r.log.SetCommitted(topics.RawPages, 0, -1)

@@ -61,8 +61,10 @@ func (s *session) restore(ctx context.Context, start, from int64) error {
 	} else {
 		ok = false
 	}
-	if ok && applied.Offset >= start {
+	if ok && (applied.Offset >= start || applied.Offset == s.log.Committed()) {
+		// All that was normalized is in it, though retention has come past it since.
 		s.applied = applied
+		s.applied.Offset = max(applied.Offset, start)
 	} else {
 		if start > 0 && s.log.Committed() >= 0 {
 			return fmt.Errorf("the state of partition %d is missing, stale or of another topic, and cannot be rebuilt: %s begins at offset %d; "+
