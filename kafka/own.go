@@ -98,6 +98,9 @@ func (w *owner) groupConfig() kafkago.ConsumerGroupConfig {
 		ID: w.Group, Brokers: w.client.config.Brokers, Dialer: w.client.dialer, Topics: []string{w.Topic},
 		GroupBalancers: []kafkago.GroupBalancer{w.balancer},
 		SessionTimeout: t.session, HeartbeatInterval: t.heartbeat, RebalanceTimeout: t.rebalance,
+		// A join waits for this and the rebalance time-out. Each member that joins meanwhile may begin that anew, and one
+		// that gives up comes back as another member: too short, two of them keep each other waiting for ever.
+		Timeout:          t.rebalance,
 		JoinGroupBackoff: t.joinBackoff, Logger: logf, ErrorLogger: logf,
 	}
 }

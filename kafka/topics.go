@@ -198,7 +198,7 @@ func (c *Client) VerifyTopics(ctx context.Context, topics []Topic) (partitions i
 		topic := found.topics[t.Name]
 		switch {
 		case topic.ErrorCode == codeUnknownTopic:
-			return 0, nil, fmt.Errorf("topic %s is missing: run 'chatlake topics create'", t.Name)
+			return 0, nil, fmt.Errorf("topic %s is missing: run 'chatlake topics create' with the same TOPIC_PREFIX and NORMALIZER_OUTPUT", t.Name)
 		case topic.ErrorCode != 0 && verdicts[topic.ErrorCode] != again:
 			return 0, nil, refusal(topic.ErrorCode, "topic %s", t.Name)
 		case partitions == 0:
