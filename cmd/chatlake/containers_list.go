@@ -104,7 +104,7 @@ func (t *tool) containersList(ctx context.Context, o listOptions) error {
 
 func (t *tool) printListed(rows []listed) error {
 	if len(rows) == 0 {
-		_, err := fmt.Fprintln(t.out, "no containers: add some with 'chatlake containers add'")
+		_, err := fmt.Fprintln(t.out, "no containers, or none that fit: add some with 'chatlake containers add'")
 		return err
 	}
 	table := [][]string{{"CONTAINER", "KIND", "EPOCH", "STATE", "PAGES", "ITEMS", "WATERMARK", "ERROR"}}

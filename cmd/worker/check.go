@@ -1,9 +1,11 @@
 package worker
 
 import (
+	"net"
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -15,6 +17,8 @@ func (c *Cluster) check() error {
 	switch {
 	case len(c.Brokers) == 0:
 		return &SettingError{"KAFKA_BROKERS", "names no broker"}
+	case slices.ContainsFunc(c.Brokers, notAddress):
+		return &SettingError{"KAFKA_BROKERS", "is not a comma list of host:port"}
 	case !topicName.MatchString(c.Prefix):
 		return &SettingError{"TOPIC_PREFIX", "is not usable in a topic's name: letters, digits, '.', '_' and '-', at most 200"}
 	case c.Partitions < 1 || c.Partitions > 10000:
@@ -39,6 +43,30 @@ func (c *Cluster) check() error {
 		return &SettingError{"LOG_FORMAT", "is neither text nor json"}
 	}
 	return checkURL("SCHEMA_REGISTRY_URL", c.RegistryURL)
+}
+
+func notAddress(s string) bool {
+	host, port, err := net.SplitHostPort(s)
+	if err != nil || host == "" {
+		return true
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	return err != nil || n == 0
+}
+
+// checkListen takes an address to listen on, whose host and port may be left out; empty is nowhere.
+func checkListen(name, addr string) error {
+	if addr == "" {
+		return nil
+	}
+	_, port, err := net.SplitHostPort(addr)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
+	if err != nil {
+		return &SettingError{name, "is not host:port or :port"}
+	}
+	return nil
 }
 
 func checkURL(name, value string) error {
@@ -94,7 +122,7 @@ func (s *ExtractorSettings) check() error {
 	if s.Group == "" {
 		s.Group = s.Prefix + "-extractor"
 	}
-	return nil
+	return checkListen("HTTP_ADDR", s.HTTPAddr)
 }
 
 func (s *NormalizerSettings) check() error {
@@ -114,6 +142,9 @@ func (s *NormalizerSettings) check() error {
 	}
 	if s.Group == "" {
 		s.Group = s.Output + "-normalizer"
+	}
+	if err := checkListen("HTTP_ADDR", s.HTTPAddr); err != nil {
+		return err
 	}
 	if strings.ContainsAny(s.Group, `/\`) || s.Group == "." || s.Group == ".." {
 		return &SettingError{"NORMALIZER_GROUP", "cannot name a directory: its state lies in <NORMALIZER_STATE_DIR>/<group>"}

@@ -108,6 +108,9 @@ func (e *Extractor) report(o options, took time.Duration) int {
 	}
 	fmt.Fprintf(o.stdout, "extracted %d containers: %d complete, %d failed, %d cancelled; %d pages, %d messages, %d calls in all; %d pages in this run (%s)\n",
 		sum.Containers, sum.Complete, sum.Failed, sum.Cancelled, sum.Pages, sum.Items, sum.Calls, e.Stage.Stats().Pages.Load(), took.Round(100*time.Millisecond))
+	if sum.Off > 0 {
+		fmt.Fprintf(o.stdout, "%d containers are of another platform, app or tenant (FEISHU_TENANT) and were not read\n", sum.Off)
+	}
 	if sum.Failed > 0 {
 		return 3
 	}

@@ -51,7 +51,7 @@ type ExtractorSettings struct {
 	Cluster
 	HTTPAddr string `envconfig:"HTTP_ADDR" default:"127.0.0.1:9480" desc:"where /metrics, /healthz and /readyz listen; set but empty: nowhere"`
 	Feishu
-	Group    string        `envconfig:"EXTRACTOR_GROUP" desc:"consumer group (default: <prefix>-extractor); its transactional ids are <group>-<partition>"`
+	Group    string        `envconfig:"EXTRACTOR_GROUP" desc:"consumer group (default: <prefix>-extractor); its transactional ids are <group>-<partition>; all extractors of a prefix must share one: a second group reads and writes everything again"`
 	Workers  Count         `envconfig:"EXTRACTOR_WORKERS" default:"64" desc:"containers read at once by one process; more costs memory and calls in flight"`
 	Patience time.Duration `envconfig:"EXTRACTOR_PATIENCE" default:"15m" desc:"how long --once waits for a platform that answers nothing useful before exit 1"`
 }
@@ -148,6 +148,9 @@ func fromFile(name, value string) error {
 	text := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
 	if err := os.Setenv(name, text); err != nil {
 		return &SettingError{name + "_FILE", "holds what no setting can hold: " + err.Error()}
+	}
+	if err := os.Unsetenv(name + "_FILE"); err != nil { // it has been read: settings may be loaded again
+		return &SettingError{name + "_FILE", "cannot be read: " + err.Error()}
 	}
 	return nil
 }
