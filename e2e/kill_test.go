@@ -36,7 +36,7 @@ func TestKilledAtRandomMomentsNothingIsLostOrDoubled(t *testing.T) {
 	}
 	s := newSite(t, options{
 		world:      simulator.Options{Seed: 4, Chats: min(12+n/2, 49)},
-		feishu:     simulator.FeishuConfig{Record: true, Latency: 150 * time.Millisecond},
+		feishu:     simulator.FeishuConfig{Record: true, Latency: time.Duration(150+10*n) * time.Millisecond},
 		partitions: 4,
 	})
 	s.env = append(s.env, "EXTRACTOR_WORKERS=2", "NORMALIZER_COMMIT_INTERVAL=50ms")
