@@ -74,19 +74,33 @@ type Source interface {
 
 // Failed is one item of a page that could not be decoded.
 type Failed struct {
+	Page     int    // which of the pages that were decoded together holds it
 	Pointer  string // JSON Pointer of the item in the page's body, "" for the whole page
 	RecordID string // where known
 	Class    string // one word
 	Message  string // never message text
 }
 
-// Reading is what one page says of one message.
+// Reading is what one page says of one message. A message whose Forward.Role is CHILD or CHILD_CONTAINER is a snapshot: its
+// links are what they are, within the merged forward that it stands in; all others are linked by the pipeline.
 type Reading struct {
 	Message schemas.Message
+	Page    int // which of the pages that were decoded together shows it
 	// Source ranks where the message was seen: chat or conversation list before thread list before any other call.
 	Source SourceRank
 	// OtherConversation says that the message belongs to another conversation than the page: it makes no row.
 	OtherConversation bool
+	// ThreadByRoot says that the message's thread is named by its root: thread_id is the root's message id, and the root is
+	// a thread's root once this message is seen.
+	ThreadByRoot bool
+}
+
+// Answer is what a page says of a message that it does not show.
+type Answer struct {
+	Page      int // which of the pages that were decoded together says it
+	MessageID string
+	Status    string // LinkDeleted, LinkForbidden, LinkOutOfScope or LinkMissing of package schemas
+	Reason    string // one word or the platform's code
 }
 
 // SourceRank orders the calls that show a message; the lower, the better.
@@ -99,20 +113,22 @@ const (
 	FromOther
 )
 
-// Decoded is what one page says.
+// Decoded is what some pages say together.
 type Decoded struct {
-	Readings []Reading // in the order of the page
+	Readings []Reading // in the order of the pages; a merged forward stands before its children
+	Answers  []Answer
 	Failed   []Failed
 	// ConversationKind is what the page tells of its conversation, "" where it tells nothing.
 	ConversationKind string
 }
 
-// Decoder turns the pages of one platform into messages. Decoding is a function of the page alone: it calls nobody and
+// Decoder turns the pages of one platform into messages. Decoding is a function of the pages alone: it calls nobody and
 // reads no setting.
 type Decoder interface {
-	// Decode replaces what out holds by what page says. It never fails: a page that cannot be read is one Failed.
-	// Messages carry everything that the page tells: record_id, times, content, and links that are told as PENDING
-	// with their ids; version, change and provenance other than item_pointer are the pipeline's. Strings may share
-	// memory with the page's body.
-	Decode(page *schemas.Page, out *Decoded)
+	// Decode replaces what out holds by what pages say together: one page, last, and before it the expansions that belong
+	// to it; expansions may also come without their page, and a page without them. It never fails: a page that cannot be
+	// read is one Failed. Messages carry everything that the pages tell: record_id, times, content, links that are told
+	// as PENDING with their ids, and all of Forward; version, change and provenance other than item_pointer are the
+	// pipeline's. Strings may share memory with the pages' bodies.
+	Decode(pages []schemas.Page, out *Decoded)
 }

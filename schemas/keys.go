@@ -3,6 +3,7 @@ package schemas
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -65,6 +66,14 @@ func NewContainerKey(platform, tenant, kind, id string) ContainerKey {
 // <conversation id>!<message id>.
 func MessageContainerKey(platform, tenant, conversation, message string) ContainerKey {
 	return NewContainerKey(platform, tenant, KindMessage, conversation) + ContainerKey("!"+Part(message))
+}
+
+// MessagesContainerKey is the key of a container that fetches some messages by their ids; it ends in
+// <conversation id>!<first 16 hex digits of SHA-256 over the ids, sorted, each followed by a zero byte>.
+func MessagesContainerKey(platform, tenant, conversation string, messages []string) ContainerKey {
+	messages = slices.Clone(messages)
+	slices.Sort(messages)
+	return NewContainerKey(platform, tenant, KindMessages, conversation) + ContainerKey("!"+digest(messages...)[:16])
 }
 
 // NewRecordID is the record_id of a message that stands in no merged forward.

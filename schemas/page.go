@@ -206,3 +206,12 @@ func PageType(platform, kind string) string {
 		return FeishuMessagesList
 	}
 }
+
+// Expansion reports whether the page completes a message of the list, batch or look-up page of the same number, before
+// which it stands.
+func (p *Page) Expansion() bool {
+	platform, rest, _ := strings.Cut(string(p.Container), "/")
+	_, rest, _ = strings.Cut(rest, "/")
+	kind, _, _ := strings.Cut(rest, "/")
+	return p.Number > 0 && (p.Type != PageType(platform, kind) || kind == KindMessage && !p.Final)
+}

@@ -56,7 +56,7 @@ func rawPage(c *schemas.Container, r *connectors.Response, number int64) schemas
 // told is what a decoder says of a page, in memory of its own.
 func told(t *testing.T, d connectors.Decoder, page *schemas.Page, out *connectors.Decoded) string {
 	t.Helper()
-	d.Decode(page, out)
+	d.Decode([]schemas.Page{*page}, out)
 	said := *out
 	if len(said.Readings) == 0 {
 		said.Readings = nil // none is none, whether memory is kept or not

@@ -66,13 +66,26 @@ var _ connectors.Decoder = (*Decoder)(nil)
 // NewDecoder returns a decoder of feishu.im.v1 pages: messages.list, messages.get and chats.get.
 func NewDecoder() *Decoder { return &Decoder{} }
 
-// Decode replaces what out holds by what page says, see connectors.Decoder.
+// Decode replaces what out holds by what pages say, see connectors.Decoder.
 //
 // A page that holds a platform error, was given up or has no body gives nothing: it is a definitive answer, and what
 // follows from it is the pipeline's. Of a messages.get page that expands a merged forward only the forward itself is
 // a reading; its children are left to its expansion.
-func (d *Decoder) Decode(page *schemas.Page, out *connectors.Decoded) {
-	out.Readings, out.Failed, out.ConversationKind = out.Readings[:0], out.Failed[:0], ""
+func (d *Decoder) Decode(pages []schemas.Page, out *connectors.Decoded) {
+	out.Readings, out.Answers, out.Failed, out.ConversationKind = out.Readings[:0], out.Answers[:0], out.Failed[:0], ""
+	for i := range pages {
+		readings, failed := len(out.Readings), len(out.Failed)
+		d.decode(&pages[i], out)
+		for n := readings; n < len(out.Readings); n++ {
+			out.Readings[n].Page = i
+		}
+		for n := failed; n < len(out.Failed); n++ {
+			out.Failed[n].Page = i
+		}
+	}
+}
+
+func (d *Decoder) decode(page *schemas.Page, out *connectors.Decoded) {
 	if page.Error != "" || len(page.Body) == 0 || (page.Code != "0" && page.Code != "") {
 		return
 	}

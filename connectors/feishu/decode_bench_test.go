@@ -6,6 +6,7 @@ import (
 
 	"chatlake/connectors"
 	"chatlake/connectors/feishu"
+	"chatlake/schemas"
 )
 
 // textPage is a page of 50 text messages as the API gives them, one in five with a mention.
@@ -32,7 +33,7 @@ func BenchmarkDecode(b *testing.B) {
 	b.ReportAllocs()
 	b.SetBytes(int64(len(page.Body)))
 	for b.Loop() {
-		d.Decode(page, &out)
+		d.Decode([]schemas.Page{*page}, &out)
 	}
 	if len(out.Readings) != 50 || len(out.Failed) != 0 {
 		b.Fatalf("%d readings, %d failed", len(out.Readings), len(out.Failed))

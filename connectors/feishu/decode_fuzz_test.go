@@ -41,7 +41,7 @@ func FuzzDecode(f *testing.F) {
 		case 2:
 			page.Type = schemas.FeishuChatsGet
 		}
-		used.Decode(page, &out)
+		used.Decode([]schemas.Page{*page}, &out)
 		checkDecoded(t, page, &out)
 		fresh := decode(page)
 		if len(fresh.Readings) != len(out.Readings) || len(fresh.Failed) != len(out.Failed) || fresh.ConversationKind != out.ConversationKind {
@@ -98,7 +98,7 @@ func FuzzContent(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind, content string) {
 		body := []byte(`{"code":0,"data":{"items":[{"message_id":"om_1","create_time":1700000000000,"mentions":[{"key":"@_user_1","id":"ou_1","name":"Ann"}],"msg_type":`)
 		body = append(body, quoted(kind)+`,"body":{"content":`+quoted(content)+`}}]}}`...)
-		d.Decode(listPage(body), &out)
+		d.Decode([]schemas.Page{*listPage(body)}, &out)
 		if len(out.Readings) != 1 || len(out.Failed) != 0 {
 			t.Fatalf("%d readings, failed %v", len(out.Readings), out.Failed)
 		}

@@ -333,7 +333,7 @@ func TestKeptMessageStays(t *testing.T) {
 	var kept, want []schemas.Message
 	for _, name := range []string{"types", "posts", "cards", "states", "oddities"} {
 		body := fixture(t, name+".json")
-		d.Decode(listPage(body), &out)
+		d.Decode([]schemas.Page{*listPage(body)}, &out)
 		for i := range out.Readings {
 			kept = append(kept, out.Readings[i].Message)
 		}
@@ -343,7 +343,7 @@ func TestKeptMessageStays(t *testing.T) {
 		clear(body)
 	}
 	for range 20 {
-		d.Decode(listPage(textPage()), &out)
+		d.Decode([]schemas.Page{*listPage(textPage())}, &out)
 	}
 	if len(kept) < 80 || !reflect.DeepEqual(kept, want) {
 		t.Errorf("%d kept messages changed, or differ from those of a fresh decoder", len(kept))
@@ -359,11 +359,11 @@ func TestBigPage(t *testing.T) {
 	}
 	d := feishu.NewDecoder()
 	var out connectors.Decoded
-	d.Decode(itemsPage(items...), &out)
+	d.Decode([]schemas.Page{*itemsPage(items...)}, &out)
 	if len(out.Readings) != 40 || len(out.Failed) != 0 || len(*out.Readings[39].Message.Text) != 500_000 {
 		t.Fatalf("%d readings, %d failed", len(out.Readings), len(out.Failed))
 	}
-	d.Decode(itemsPage(textItem("om_1", "")), &out)
+	d.Decode([]schemas.Page{*itemsPage(textItem("om_1", ""))}, &out)
 	if len(out.Readings) != 1 || *out.Readings[0].Message.Text != "hello" {
 		t.Errorf("after it: %+v", out)
 	}
@@ -374,8 +374,8 @@ func TestAllocations(t *testing.T) {
 	page := listPage(textPage())
 	d := feishu.NewDecoder()
 	var out connectors.Decoded
-	d.Decode(page, &out)
-	if n := testing.AllocsPerRun(50, func() { d.Decode(page, &out) }); n > 25 {
+	d.Decode([]schemas.Page{*page}, &out)
+	if n := testing.AllocsPerRun(50, func() { d.Decode([]schemas.Page{*page}, &out) }); n > 25 {
 		t.Errorf("a page of 50 messages takes %v allocations", n)
 	}
 }

@@ -63,7 +63,7 @@ func fixture(t testing.TB, name string) []byte {
 
 func decode(page *schemas.Page) *connectors.Decoded {
 	out := &connectors.Decoded{}
-	feishu.NewDecoder().Decode(page, out)
+	feishu.NewDecoder().Decode([]schemas.Page{*page}, out)
 	return out
 }
 

@@ -20,7 +20,7 @@ import (
 // reading is a decoder whose one message has any record id at all.
 type reading struct{ id string }
 
-func (d *reading) Decode(p *schemas.Page, out *connectors.Decoded) {
+func (d *reading) Decode(p []schemas.Page, out *connectors.Decoded) {
 	decoder{}.Decode(p, out)
 	for i := range out.Readings {
 		out.Readings[i].Message.RecordID = d.id

@@ -42,10 +42,10 @@ type item struct {
 // decoder reads it.
 type decoder struct{}
 
-func (decoder) Decode(p *schemas.Page, out *connectors.Decoded) {
+func (decoder) Decode(p []schemas.Page, out *connectors.Decoded) {
 	*out = connectors.Decoded{Readings: out.Readings[:0]}
 	var b body
-	if err := json.Unmarshal(p.Body, &b); err != nil {
+	if err := json.Unmarshal(p[len(p)-1].Body, &b); err != nil {
 		out.Failed = append(out.Failed, connectors.Failed{Class: "malformed", Message: "no JSON"})
 		return
 	}

@@ -166,7 +166,7 @@ func decode(d connectors.Decoder, p *schemas.Page, out *connectors.Decoded) (err
 			err = fmt.Errorf("decoding panicked: %v", v)
 		}
 	}()
-	d.Decode(p, out)
+	d.Decode([]schemas.Page{*p}, out)
 	return nil
 }
 
