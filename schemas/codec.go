@@ -229,3 +229,6 @@ func strictDecode(by reading, body []byte, v any) (err error) {
 	}
 	return nil
 }
+
+// Sum tells this schema from others: 16 hex digits.
+func (s *Schema) Sum() string { return digest(s.Text)[:16] }

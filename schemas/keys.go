@@ -46,6 +46,25 @@ func Part(s string) string {
 	return b.String()
 }
 
+// Unpart undoes Part. A '%' that starts no escape stands for itself.
+func Unpart(s string) string {
+	if strings.IndexByte(s, '%') < 0 {
+		return s
+	}
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if n, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
+				b = append(b, byte(n))
+				i += 2
+				continue
+			}
+		}
+		b = append(b, s[i])
+	}
+	return string(b)
+}
+
 // escapes says which bytes do not stand for themselves: the separators of keys, C0 controls and DEL. Bytes of longer
 // UTF-8 sequences stand as they are.
 func escapes(c byte) bool {

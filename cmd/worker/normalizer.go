@@ -45,9 +45,14 @@ func NewNormalizer(ctx context.Context, s NormalizerSettings, once bool, logger 
 			Decoders: map[string]func() connectors.Decoder{
 				schemas.Feishu: func() connectors.Decoder { return feishu.NewDecoder() },
 			},
-			Index: index, CommitInterval: s.Interval, Once: once, Version: "chatlake/" + Version, Logger: logger,
+			Index: index, Lookups: s.asks(), CommitInterval: s.Interval, Once: once, Version: "chatlake/" + Version, Logger: logger,
 		}),
 	}, nil
+}
+
+// asks reports whether link targets are asked for: a side-by-side replay leaves that to the output it stands beside.
+func (s *NormalizerSettings) asks() bool {
+	return s.Lookups == "true" || s.Lookups == "" && s.Output == s.Prefix+".messages"
 }
 
 // Run normalizes until ctx ends or, once, until what was there at the start is done.

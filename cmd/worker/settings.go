@@ -64,7 +64,7 @@ type NormalizerSettings struct {
 	Group    string        `envconfig:"NORMALIZER_GROUP" desc:"consumer group (default: <output>-normalizer); its transactional ids are <group>-<partition>"`
 	StateDir string        `envconfig:"NORMALIZER_STATE_DIR" default:"./state" desc:"index, in <dir>/<group>, one process each; safe to delete: built anew from the topics"`
 	Interval time.Duration `envconfig:"NORMALIZER_COMMIT_INTERVAL" default:"200ms" desc:"longest time a message waits for its transaction; shorter costs smaller batches"`
-	Lookups  string        `envconfig:"NORMALIZER_LOOKUPS" desc:"true or false: ask for link targets that no page has shown; has no effect before links are resolved"`
+	Lookups  string        `envconfig:"NORMALIZER_LOOKUPS" desc:"true or false: ask the extractor for link targets that no page has shown (default: true, false for another output)"`
 }
 
 // ToolSettings are the settings of the operator's tool.

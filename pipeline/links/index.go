@@ -1,6 +1,6 @@
-// Package links keeps what the normalizer must remember of the messages of its partitions: what was published of each
-// record, by which reading, and what is known of its conversation. It is a cache on disk of what the raw topic says; it
-// does not know how it is read.
+// Package links ties messages to each other and keeps what that takes: what was published of each record, what its
+// readings said, who links to whom, and what the platform answered about messages that no page shows. It is a cache on
+// disk of what the raw topic says; it does not know how it is read.
 //
 // The order of writes: the transaction that publishes messages and commits the raw offset comes first, the cache
 // follows, with the offset up to which it holds. So a crash leaves the cache behind the topic, never ahead; what is
@@ -8,7 +8,6 @@
 package links
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -20,10 +19,13 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"chatlake/schemas"
 )
 
-// layout is the version of keys and values; another one on disk is dropped and built anew.
-const layout = "1"
+// layout is the version of keys and values; another one on disk is dropped and built anew. Messages are kept as they were
+// encoded, so their schema is a part of it.
+var layout = "2 " + schemas.MessageSchema.Sum()
 
 // Index is the cache of one process, over all its partitions.
 type Index struct {
@@ -74,6 +76,7 @@ func open(dir string, lock *pebble.Lock, logger *slog.Logger) (*Index, error) {
 		Cache: cache, MemTableSize: memTable, FormatMajorVersion: pebble.FormatNewest, FS: vfs.Default,
 		Logger: quiet{logger}, MaxOpenFiles: 500, Lock: lock,
 	}
+	opts.TargetFileSizes[0] = 8 << 20 // values come in the order of their keys: few files, and compactions only move them
 	for i := range opts.Levels {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10) // most look-ups are of records never seen
 	}
@@ -140,154 +143,6 @@ func (ix *Index) Close() error {
 	})
 	return err
 }
-
-// Keys: partition (4 bytes, big-endian), one byte for what it is, then the id.
-const (
-	keyApplied      = 'a'
-	keyRecord       = 'r'
-	keyConversation = 'c'
-)
-
-// Applied is how far a partition's cache has come: the offset after the last raw record that it holds, and the id of the
-// page in the last one that had any, so that another topic of the same name is recognised.
-type Applied struct {
-	Offset     int64
-	PageOffset int64 // offset of the page named, -1: none yet
-	PageID     string
-}
-
-// Partition is the cache of one partition, used by one goroutine at a time.
-type Partition struct {
-	ix     *Index
-	prefix [4]byte
-	key    []byte
-	batch  *pebble.Batch
-	fresh  map[string]Entry  // records of the batch in hand
-	kinds  map[string]string // conversation kinds, all that were asked for
-}
-
-// Partition gives the cache of one partition.
-func (ix *Index) Partition(id int32) *Partition {
-	p := &Partition{ix: ix, fresh: map[string]Entry{}, kinds: map[string]string{}}
-	binary.BigEndian.PutUint32(p.prefix[:], uint32(id))
-	p.batch = ix.db.NewBatch()
-	return p
-}
-
-func (p *Partition) at(what byte, id string) []byte {
-	p.key = append(append(append(p.key[:0], p.prefix[:]...), what), id...)
-	return p.key
-}
-
-// Applied tells how far the cache has come; false where there is none.
-func (p *Partition) Applied() (Applied, bool, error) {
-	v, closer, err := p.ix.db.Get(p.at(keyApplied, ""))
-	if errors.Is(err, pebble.ErrNotFound) {
-		return Applied{}, false, nil
-	}
-	if err != nil {
-		return Applied{}, false, p.fail("read", err)
-	}
-	defer closer.Close()
-	if len(v) < 16 {
-		return Applied{}, false, nil
-	}
-	return Applied{
-		Offset: int64(binary.BigEndian.Uint64(v)), PageOffset: int64(binary.BigEndian.Uint64(v[8:])), PageID: string(v[16:]),
-	}, true, nil
-}
-
-// Reset drops everything that the partition's cache holds.
-func (p *Partition) Reset() error {
-	p.Discard()
-	end := binary.BigEndian.AppendUint32(nil, binary.BigEndian.Uint32(p.prefix[:])+1)
-	if err := p.ix.db.DeleteRange(p.prefix[:], end, pebble.Sync); err != nil {
-		return p.fail("drop", err)
-	}
-	return nil
-}
-
-// Record gives what is known of a record, with what the batch in hand says of it.
-func (p *Partition) Record(id string) (Entry, bool, error) {
-	if e, ok := p.fresh[id]; ok {
-		return e, true, nil
-	}
-	v, closer, err := p.ix.db.Get(p.at(keyRecord, id))
-	if errors.Is(err, pebble.ErrNotFound) {
-		return Entry{}, false, nil
-	}
-	if err != nil {
-		return Entry{}, false, p.fail("read", err)
-	}
-	defer closer.Close()
-	e, err := parseEntry(v)
-	if err != nil {
-		return Entry{}, false, p.fail("read record "+id, err)
-	}
-	return e, true, nil
-}
-
-// SetRecord notes what is known of a record.
-func (p *Partition) SetRecord(id string, e Entry) { p.fresh[id] = e }
-
-// Kind gives the conversation kind that was told last, "" where none was.
-func (p *Partition) Kind(conversation string) (string, error) {
-	if k, ok := p.kinds[conversation]; ok {
-		return k, nil
-	}
-	v, closer, err := p.ix.db.Get(p.at(keyConversation, conversation))
-	if errors.Is(err, pebble.ErrNotFound) {
-		p.kinds[conversation] = ""
-		return "", nil
-	}
-	if err != nil {
-		return "", p.fail("read", err)
-	}
-	defer closer.Close()
-	k := string(v)
-	p.kinds[conversation] = k
-	return k, nil
-}
-
-// SetKind notes a conversation's kind.
-func (p *Partition) SetKind(conversation, kind string) error {
-	p.kinds[conversation] = kind
-	if err := p.batch.Set(p.at(keyConversation, conversation), []byte(kind), nil); err != nil {
-		return p.fail("write", err)
-	}
-	return nil
-}
-
-// Apply writes the batch in hand, with how far the cache has come now.
-func (p *Partition) Apply(a Applied) error {
-	var value []byte
-	for id, e := range p.fresh {
-		value = e.append(value[:0])
-		if err := p.batch.Set(p.at(keyRecord, id), value, nil); err != nil {
-			return p.fail("write", err)
-		}
-	}
-	value = binary.BigEndian.AppendUint64(value[:0], uint64(a.Offset))
-	value = binary.BigEndian.AppendUint64(value, uint64(a.PageOffset))
-	value = append(value, a.PageID...)
-	err := errors.Join(p.batch.Set(p.at(keyApplied, ""), value, nil), p.batch.Commit(pebble.NoSync))
-	p.Discard()
-	if err != nil {
-		return p.fail("write", err)
-	}
-	return nil
-}
-
-// Discard drops the batch in hand.
-func (p *Partition) Discard() {
-	_ = p.batch.Close() // closing a batch that was committed or not gives back its memory and cannot fail
-	p.batch = p.ix.db.NewBatch()
-	clear(p.fresh)
-	clear(p.kinds)
-}
-
-// Close drops the batch in hand for good.
-func (p *Partition) Close() { _ = p.batch.Close() }
 
 func (p *Partition) fail(what string, err error) error {
 	return fmt.Errorf("state directory %s: %s: %w", p.ix.dir, what, err)

@@ -2,13 +2,13 @@ package links_test
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"reflect"
 	"runtime"
 	"strings"
 	"testing"
@@ -62,26 +62,76 @@ func apply(t testing.TB, p *links.Partition, a links.Applied) {
 	}
 }
 
-// entry is one whose every field differs from every other's.
-func entry(n int64) links.Entry {
-	return links.Entry{
-		Version: n + 1, Revision: n + 2, Edited: -n, Digest: ^uint64(n),
-		Rank: links.Rank{State: 2, Highest: 1 - n, Source: 1, Time: n + 3, Page: 1<<63 + uint64(n), Place: uint32(n) + 1<<31},
+// fill gives a node in which every field differs from every other's, and what was published of it.
+func fill(n *links.Node, i int64) {
+	whole := func(v int64) *int64 { return &v }
+	reading := func(j int64) links.Reading {
+		return links.Reading{
+			Rank:      links.Rank{State: 1, Highest: 1 - j, Source: 1, Time: j + 3, Page: 1<<63 + uint64(j), Place: uint32(j) + 1<<31},
+			UpdatedAt: j + 4, RecalledAt: -j, ConversationSeq: whole(j), ThreadSeq: whole(-j), ThreadID: "t" + fmt.Sprint(j), CopyOf: "o",
+			Parent: links.Target{ID: "p", ClientID: "pc", SenderID: "ps", CreatedAt: j, Reason: "pr"}, Root: links.Target{ClientID: "c"},
+			ThreadByRoot: true, SenderID: "s", ClientID: "id", CreatedAt: j + 5,
+		}
+	}
+	n.Readings = []links.Reading{reading(i), {Rank: links.Rank{Time: i}}}
+	n.Revision, n.Fixed, n.Deleted, n.Linked, n.Asked, n.ThreadRoot = i, i%2 == 0, i%3 == 0, i%5 == 0, true, i%7 == 0
+	n.Expansion = links.Expansion{Status: 2, Rank: links.Rank{Time: i}, Reason: "nested", Children: whole(i), Descendants: whole(i + 1)}
+	n.Parent = links.Link{Status: links.Missing, Reason: "r", ID: "p", ClientID: "c", SenderID: "s", CreatedAt: i}
+	n.Root = links.Link{Status: links.Resolved, ID: "root"}
+	n.Depth, n.Answer, n.Hint, n.Alias, n.AliasTime = uint8(i), links.Answer{Status: links.Deleted, Reason: "why"}, i, "alias", i
+	n.Published = links.Published{Version: i + 1, Edited: -i, State: 1, Digest: ^uint64(i), Body: links.Place{Offset: i, No: uint32(i)}}
+	n.Changed()
+}
+
+func key(id string) links.Key { return links.Key("\x00\x00\x00\x01m" + id) }
+
+func put(t testing.TB, p *links.Partition, id string, i int64) {
+	t.Helper()
+	n, err := p.Node(key(id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill(n, i)
+}
+
+func expect(t testing.TB, p *links.Partition, id string, i int64, there bool) {
+	t.Helper()
+	want := &links.Node{Depth: 255}
+	if there {
+		want = &links.Node{}
+		fill(want, i)
+	}
+	got, err := p.Node(key(id))
+	if err != nil || fmt.Sprintf("%+v", plain(got)) != fmt.Sprintf("%+v", plain(want)) {
+		t.Errorf("node %q: %+v, %v; want %+v", id, plain(got), err, plain(want))
 	}
 }
 
-func expect(t testing.TB, p *links.Partition, id string, want links.Entry, there bool) {
+// plain is a node as text with its pointers followed.
+func plain(n *links.Node) string {
+	b, err := json.Marshal(n)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+func setKind(t testing.TB, p *links.Partition, conversation, kind string) {
 	t.Helper()
-	got, ok, err := p.Record(id)
-	if err != nil || ok != there || !reflect.DeepEqual(got, want) {
-		t.Errorf("record %q: %+v, %v, %v; want %+v, %v", id, got, ok, err, want, there)
+	c, err := p.Conversation(conversation)
+	if err == nil {
+		err = p.SetKind(conversation, c, kind)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
 func expectKind(t testing.TB, p *links.Partition, conversation, want string) {
 	t.Helper()
-	if got, err := p.Kind(conversation); err != nil || got != want {
-		t.Errorf("kind of %q: %q, %v; want %q", conversation, got, err, want)
+	c, err := p.Conversation(conversation)
+	if err != nil || c.Kind != want {
+		t.Errorf("kind of %q: %+v, %v; want %q", conversation, c, err, want)
 	}
 }
 
@@ -97,15 +147,13 @@ func TestEntriesRoundTrip(t *testing.T) {
 	ix := open(t, dir)
 	p := ix.Partition(3)
 	expectApplied(t, p, links.Applied{}, false)
-	expect(t, p, "a", links.Entry{}, false)
+	expect(t, p, "a", 0, false)
 	expectKind(t, p, "c", "")
 	for i, id := range []string{"a", "", "ab", "a\x00", "你好", strings.Repeat("x", 5000)} {
-		p.SetRecord(id, entry(int64(i)))
+		put(t, p, id, int64(i))
 	}
-	if err := p.SetKind("c", "GROUP"); err != nil {
-		t.Fatal(err)
-	}
-	expect(t, p, "ab", entry(2), true) // from the batch in hand
+	setKind(t, p, "c", "GROUP")
+	expect(t, p, "ab", 2, true) // from the batch in hand
 	expectKind(t, p, "c", "GROUP")
 	at := links.Applied{Offset: 1 << 40, PageOffset: -1, PageID: ""}
 	apply(t, p, at)
@@ -115,9 +163,9 @@ func TestEntriesRoundTrip(t *testing.T) {
 	defer p.Close()
 	expectApplied(t, p, at, true)
 	for i, id := range []string{"a", "", "ab", "a\x00", "你好", strings.Repeat("x", 5000)} {
-		expect(t, p, id, entry(int64(i)), true)
+		expect(t, p, id, int64(i), true)
 	}
-	expect(t, p, "b", links.Entry{}, false)
+	expect(t, p, "b", 0, false)
 	expectKind(t, p, "c", "GROUP")
 	at = links.Applied{Offset: 7, PageOffset: 6, PageID: "0123"}
 	apply(t, p, at)
@@ -127,19 +175,17 @@ func TestEntriesRoundTrip(t *testing.T) {
 func TestDiscardDropsTheBatchInHand(t *testing.T) {
 	p := open(t, t.TempDir()).Partition(0)
 	defer p.Close()
-	p.SetRecord("a", entry(1))
+	put(t, p, "a", 1)
 	apply(t, p, links.Applied{Offset: 1})
-	p.SetRecord("a", entry(2))
-	p.SetRecord("b", entry(3))
-	if err := p.SetKind("c", "P2P"); err != nil {
-		t.Fatal(err)
-	}
+	put(t, p, "a", 2)
+	put(t, p, "b", 3)
+	setKind(t, p, "c", "P2P")
 	p.Discard()
-	expect(t, p, "a", entry(1), true)
-	expect(t, p, "b", links.Entry{}, false)
+	expect(t, p, "a", 1, true)
+	expect(t, p, "b", 0, false)
 	expectKind(t, p, "c", "")
 	apply(t, p, links.Applied{Offset: 2})
-	expect(t, p, "b", links.Entry{}, false)
+	expect(t, p, "b", 0, false)
 }
 
 func TestPartitionsAreApart(t *testing.T) {
@@ -150,10 +196,8 @@ func TestPartitionsAreApart(t *testing.T) {
 		p := ix.Partition(id)
 		defer p.Close()
 		parts[id] = p
-		p.SetRecord("a", entry(int64(id)))
-		if err := p.SetKind("c", fmt.Sprint(id)); err != nil {
-			t.Fatal(err)
-		}
+		put(t, p, "a", int64(id))
+		setKind(t, p, "c", fmt.Sprint(id))
 		apply(t, p, links.Applied{Offset: int64(id)})
 	}
 	gone := map[int32]bool{}
@@ -165,12 +209,12 @@ func TestPartitionsAreApart(t *testing.T) {
 		for _, id := range ids {
 			if gone[id] {
 				expectApplied(t, parts[id], links.Applied{}, false)
-				expect(t, parts[id], "a", links.Entry{}, false)
+				expect(t, parts[id], "a", 0, false)
 				expectKind(t, parts[id], "c", "")
 				continue
 			}
 			expectApplied(t, parts[id], links.Applied{Offset: int64(id)}, true)
-			expect(t, parts[id], "a", entry(int64(id)), true)
+			expect(t, parts[id], "a", int64(id), true)
 			expectKind(t, parts[id], "c", fmt.Sprint(id))
 		}
 	}
@@ -206,14 +250,12 @@ func TestCrashLeavesAWholePast(t *testing.T) {
 	dir := t.TempDir()
 	ix := open(t, dir)
 	p := ix.Partition(0)
-	const steps, width = 60, 150
+	const steps, width = 60, 40
 	for n := int64(1); n <= steps; n++ {
 		for i := range width {
-			p.SetRecord(fmt.Sprint(i), entry(n))
+			put(t, p, fmt.Sprint(i), n)
 		}
-		if err := p.SetKind("c", fmt.Sprint(n)); err != nil {
-			t.Fatal(err)
-		}
+		setKind(t, p, "c", fmt.Sprint(n))
 		apply(t, p, links.Applied{Offset: n, PageOffset: n - 1, PageID: fmt.Sprint(n)})
 	}
 	// What is not synced reaches the file by and by.
@@ -258,10 +300,10 @@ func TestCrashLeavesAWholePast(t *testing.T) {
 			t.Fatal(err)
 		}
 		seen[a.Offset] = true
-		want := links.Entry{}
+		want := int64(0)
 		if ok {
 			kind := fmt.Sprint(a.Offset)
-			want = entry(a.Offset)
+			want = a.Offset
 			expectApplied(t, q, links.Applied{Offset: a.Offset, PageOffset: a.Offset - 1, PageID: kind}, true)
 			expectKind(t, q, "c", kind)
 		}
@@ -348,7 +390,7 @@ func TestAnotherLayoutIsDropped(t *testing.T) {
 	dir := t.TempDir()
 	ix := open(t, dir)
 	p := ix.Partition(0)
-	p.SetRecord("a", entry(1))
+	put(t, p, "a", 1)
 	apply(t, p, links.Applied{Offset: 9})
 	p.Close()
 	shut(t, ix)
@@ -364,7 +406,7 @@ func TestAnotherLayoutIsDropped(t *testing.T) {
 		if _, ok, err := p.Applied(); err != nil || ok {
 			t.Errorf("what another layout left is still there: %v", err)
 		}
-		expect(t, p, "a", links.Entry{}, false)
+		expect(t, p, "a", 0, false)
 		p.Close()
 		shut(t, ix)
 	}

@@ -26,6 +26,7 @@ type Config struct {
 	IDs            map[string]int                       // schema ids by topic
 	Decoders       map[string]func() connectors.Decoder // by platform
 	Index          *links.Index
+	Lookups        bool          // ask for link targets that no page has shown
 	CommitInterval time.Duration // longest time a message waits for its transaction
 	Once           bool
 	Version        string // normalizer_version
@@ -43,6 +44,7 @@ type Normalizer struct {
 type Stats struct {
 	Pages, Messages, DeadLetters, Transactions, RawBytes atomic.Int64
 	Rebuilt                                              atomic.Int64 // pages read again to build the index
+	Asked                                                atomic.Int64 // link targets that were asked for
 }
 
 // New makes a normalizer.
@@ -94,17 +96,22 @@ const (
 func (s *session) follow(ctx context.Context, from, end int64) error {
 	r := s.log.Reader(s.Topics.RawPages, from)
 	var since time.Time // when the oldest page in hand was read
-	next := from
-	for {
-		if s.Once && next >= end && !s.dirty {
-			return nil
+	s.applied.Offset = from
+	for next := from; ; {
+		if s.Once && next >= end {
+			if err := s.close(); err != nil {
+				return err
+			}
+			if !s.dirty {
+				return nil
+			}
 		}
 		wait := 500 * time.Millisecond
 		if s.dirty {
 			wait = max(s.CommitInterval-s.Now().Sub(since), 0)
 		}
-		if s.dirty && (wait == 0 || (s.Once && next >= end)) {
-			if err := s.commit(ctx, next); err != nil {
+		if s.dirty && (wait == 0 || s.Once && next >= end) {
+			if err := s.commit(ctx); err != nil {
 				return err
 			}
 			continue
@@ -118,32 +125,34 @@ func (s *session) follow(ctx context.Context, from, end int64) error {
 			since = s.Now()
 		}
 		for i := range b.Records {
-			if err := s.page(&b.Records[i]); err != nil {
+			if err := s.take(&b.Records[i]); err != nil {
 				return err
 			}
 			if s.size >= commitBytes {
-				if err := s.commit(ctx, b.Records[i].Offset+1); err != nil {
+				if err := s.commit(ctx); err != nil {
 					return err
 				}
 				since = s.Now()
 			}
 		}
-		next = b.Next
+		if next = b.Next; len(s.group) == 0 {
+			s.applied.Offset = next
+		}
 	}
 }
 
-// commit publishes what is in hand with the raw offset it came from, then lets the index follow.
-func (s *session) commit(ctx context.Context, next int64) error {
-	if err := s.log.Commit(ctx, s.out, next); err != nil {
+// commit publishes what is in hand with the raw offset up to which it was made, then lets the index follow.
+func (s *session) commit(ctx context.Context) error {
+	if err := s.log.Commit(ctx, s.out, s.applied.Offset); err != nil {
 		return err
 	}
-	s.applied.Offset = next
 	if err := s.index.Apply(s.applied); err != nil {
 		return err
 	}
 	s.stats.Pages.Add(s.count.pages)
 	s.stats.Messages.Add(s.count.messages)
 	s.stats.DeadLetters.Add(s.count.dead)
+	s.stats.Asked.Add(s.count.asked)
 	s.stats.RawBytes.Add(s.count.bytes)
 	s.stats.Transactions.Add(1)
 	s.clear()

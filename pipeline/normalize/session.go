@@ -1,7 +1,6 @@
 package normalize
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -19,20 +18,27 @@ type session struct {
 	index    *links.Partition
 	decoders map[string]connectors.Decoder
 	decoded  connectors.Decoded
-	best     map[string]standing // of the page in hand, by record
-	silent   bool                // rebuilding the index: nothing is published
+	silent   bool // rebuilding the index: nothing is written
+
+	// The page in hand: its expansions, then itself.
+	group []schemas.Record
+	pages []schemas.Page
+	talk  *links.Conversation
+	best  map[links.Key]*connectors.Reading // the readings of it that stand
+	value schemas.Message                   // one that was kept, to be published anew
 
 	dirty   bool // there is something to commit
 	out     []schemas.Record
 	arena   arena // what the values of out lie in
 	size    int
-	applied links.Applied
-	count   struct{ pages, messages, dead, bytes int64 }
+	no      uint32        // values of the raw record in hand
+	applied links.Applied // all before its offset is normalized
+	count   struct{ pages, messages, dead, asked, bytes int64 }
 }
 
 func (n *Normalizer) newSession(log pipeline.Log) *session {
 	s := &session{
-		Normalizer: n, log: log, index: n.Index.Partition(log.ID()), best: map[string]standing{},
+		Normalizer: n, log: log, index: n.Index.Partition(log.ID()), best: map[links.Key]*connectors.Reading{},
 		decoders: map[string]connectors.Decoder{}, applied: links.Applied{PageOffset: -1},
 	}
 	for platform, make := range n.Decoders {
@@ -45,140 +51,120 @@ func (s *session) clear() {
 	clear(s.out) // lets go of the values
 	s.arena.reset()
 	s.out, s.size, s.dirty = s.out[:0], 0, false
-	s.count = struct{ pages, messages, dead, bytes int64 }{}
+	s.count = struct{ pages, messages, dead, asked, bytes int64 }{}
 }
 
-// restore brings the index to the offset that normalizing goes on from.
-func (s *session) restore(ctx context.Context, start, from int64) error {
-	applied, ok, err := s.index.Applied()
-	if err != nil {
-		return err
-	}
-	if ok && applied.Offset <= from {
-		if ok, err = s.sameTopic(ctx, applied, start); err != nil {
-			return err
-		}
-	} else {
-		ok = false
-	}
-	if ok && (applied.Offset >= start || applied.Offset == s.log.Committed()) {
-		// All that was normalized is in it, though retention has come past it since.
-		s.applied = applied
-		s.applied.Offset = max(applied.Offset, start)
-	} else {
-		if start > 0 && s.log.Committed() >= 0 {
-			return fmt.Errorf("the state of partition %d is missing, stale or of another topic, and cannot be rebuilt: %s begins at offset %d; "+
-				"normalize what remains into a new output (NORMALIZER_OUTPUT), or restore NORMALIZER_STATE_DIR", s.log.ID(), s.Topics.RawPages, start)
-		}
-		if err := s.index.Reset(); err != nil {
-			return err
-		}
-		s.applied = links.Applied{Offset: start, PageOffset: -1}
-	}
-	if s.applied.Offset >= from {
-		return nil
-	}
-	s.Logger.Info("building the index anew", "partition", s.log.ID(), "from", s.applied.Offset, "to", from)
-	return s.rebuild(ctx, from)
-}
-
-// sameTopic reports whether the page that the index holds last still stands where it stood.
-func (s *session) sameTopic(ctx context.Context, a links.Applied, start int64) (bool, error) {
-	if a.PageOffset < start {
-		return a.PageOffset >= 0 || a.Offset <= start, nil // removed by retention, or nothing was there yet
-	}
-	same := false
-	err := pipeline.ReadTo(ctx, s.log, pipeline.Span{Topic: s.Topics.RawPages, From: a.PageOffset, To: a.PageOffset + 1}, func(r *schemas.Record) error {
-		p, _ := schemas.ParsePage(r) // a record that is no page has the id "", as the index has it
-		same = p.ID == a.PageID
-		return nil
-	})
-	return same, err
-}
-
-// rebuild reads raw pages again up to an offset, publishing nothing.
-func (s *session) rebuild(ctx context.Context, to int64) error {
-	s.silent = true
-	defer func() { s.silent = false }()
-	pages := 0
-	flush := func(next int64) error {
-		s.applied.Offset = next
-		s.stats.Rebuilt.Add(s.count.pages)
-		s.clear()
-		s.log.Beat()
-		return s.index.Apply(s.applied)
-	}
-	err := pipeline.ReadTo(ctx, s.log, pipeline.Span{Topic: s.Topics.RawPages, From: s.applied.Offset, To: to}, func(r *schemas.Record) error {
-		if err := s.page(r); err != nil {
-			return err
-		}
-		if pages++; pages%256 == 0 {
-			return flush(r.Offset + 1)
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return flush(to)
-}
-
-// page normalizes one raw record. A page that cannot be processed becomes a dead letter; the error is of the index.
-func (s *session) page(r *schemas.Record) error {
-	s.dirty = true
-	s.count.pages++
-	s.count.bytes += int64(len(r.Value))
+// take normalizes one raw record, or keeps it until the page comes that it is an expansion of. The error is of the index.
+func (s *session) take(r *schemas.Record) error {
 	p, err := schemas.ParsePage(r)
-	s.applied.PageOffset, s.applied.PageID = r.Offset, p.ID
-	if err != nil {
-		return s.dead(r, &p, connectors.Failed{Class: "not_a_page", Message: err.Error()})
+	if err == nil {
+		err = s.placed(r, &p)
 	}
+	if len(s.group) > 0 && (err != nil || !together(&s.pages[0], &p)) {
+		if err := s.close(); err != nil { // expansions without their page
+			return err
+		}
+	}
+	s.group, s.pages = append(s.group, *r), append(s.pages, p)
+	if err == nil && p.Expansion() {
+		return nil
+	}
+	if err == nil {
+		return s.close()
+	}
+	var f *fault
+	if !errors.As(err, &f) {
+		f = &fault{connectors.Failed{Class: "not_a_page", Message: err.Error()}}
+	}
+	s.dirty = true
+	if err := s.dead(f.Failed); err != nil {
+		return err
+	}
+	s.done()
+	return nil
+}
+
+// together reports whether two pages belong to one.
+func together(a, b *schemas.Page) bool {
+	return a.Container == b.Container && a.Conversation == b.Conversation && a.Epoch == b.Epoch && a.Number == b.Number
+}
+
+// fault is why a record is not normalized.
+type fault struct{ connectors.Failed }
+
+func (f *fault) Error() string { return f.Message }
+
+// placed refuses what does not belong here.
+func (s *session) placed(r *schemas.Record, p *schemas.Page) error {
 	if want := schemas.Partition(p.Conversation, s.log.Total()); want != r.Partition {
-		return s.dead(r, &p, connectors.Failed{
-			Class: "misplaced", Message: fmt.Sprintf("the conversation belongs to partition %d of %d", want, s.log.Total()),
-		})
+		return &fault{connectors.Failed{Class: "misplaced", Message: fmt.Sprintf("the conversation belongs to partition %d of %d", want, s.log.Total())}}
 	}
-	platform, _, _ := strings.Cut(string(p.Container), "/")
-	d := s.decoders[platform]
-	if d == nil {
-		return s.dead(r, &p, connectors.Failed{Class: "unknown_platform", Message: "no decoder for this platform"})
+	if platform, _, _ := strings.Cut(string(p.Container), "/"); s.decoders[platform] == nil {
+		return &fault{connectors.Failed{Class: "unknown_platform", Message: "no decoder for this platform"}}
 	}
-	if err := decode(d, &p, &s.decoded); err != nil {
-		return s.dead(r, &p, connectors.Failed{Class: "panic", Message: err.Error()})
+	return nil
+}
+
+// close normalizes the page in hand, with what belongs to it. What cannot be processed becomes a dead letter.
+func (s *session) close() error {
+	if len(s.group) == 0 {
+		return nil
+	}
+	s.dirty = true
+	main := &s.pages[len(s.pages)-1]
+	platform, _, _ := strings.Cut(string(main.Container), "/")
+	if err := decode(s.decoders[platform], s.pages, &s.decoded); err != nil {
+		s.decoded.Readings, s.decoded.Answers, s.decoded.ConversationKind = nil, nil, ""
+		s.decoded.Failed = []connectors.Failed{{Page: len(s.pages) - 1, Class: "panic", Message: err.Error()}}
 	}
 	for _, f := range s.decoded.Failed {
-		if err := s.dead(r, &p, f); err != nil {
+		if err := s.dead(f); err != nil {
 			return err
 		}
 	}
-	if k := s.decoded.ConversationKind; k != "" {
-		if err := s.index.SetKind(string(p.Conversation), k); err != nil {
-			return err
-		}
+	if err := s.normalize(main); err != nil {
+		return err
 	}
-	return s.readings(r, &p)
+	s.done()
+	return nil
+}
+
+// done lets the page in hand go.
+func (s *session) done() {
+	last := len(s.group) - 1
+	for i := range s.group {
+		s.count.pages++
+		s.count.bytes += int64(len(s.group[i].Value))
+	}
+	s.applied.Offset, s.applied.PageOffset, s.applied.PageID = s.group[last].Offset+1, s.group[last].Offset, s.pages[last].ID
+	clear(s.group)
+	clear(s.pages)
+	clear(s.best)
+	s.group, s.pages, s.no = s.group[:0], s.pages[:0], 0
 }
 
 // decode keeps a decoder that panics from ending the process: one bad page must not stop its partition.
-func decode(d connectors.Decoder, p *schemas.Page, out *connectors.Decoded) (err error) {
+func decode(d connectors.Decoder, pages []schemas.Page, out *connectors.Decoded) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("decoding panicked: %v", v)
 		}
 	}()
-	d.Decode([]schemas.Page{*p}, out)
+	d.Decode(pages, out)
 	return nil
 }
 
-// dead sets something of a page aside.
-func (s *session) dead(r *schemas.Record, p *schemas.Page, f connectors.Failed) error {
+// dead sets something of the page in hand aside.
+func (s *session) dead(f connectors.Failed) error {
 	stage := schemas.StageDecode
 	if f.Class == "misplaced" || f.Class == "not_a_page" || f.Class == "unknown_platform" {
 		stage = schemas.StageNormalize
+		f.Page = len(s.pages) - 1
 	}
+	p := &s.pages[f.Page]
 	return s.deadLetter(pipeline.Fault{
 		Stage: stage, Class: f.Class, Message: f.Message, Conversation: p.Conversation, Container: p.Container,
-		PageID: p.ID, ItemPointer: f.Pointer, RecordID: f.RecordID, Source: r,
+		PageID: p.ID, ItemPointer: f.Pointer, RecordID: f.RecordID, Source: &s.group[f.Page],
 	})
 }
 

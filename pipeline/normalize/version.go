@@ -1,159 +1,187 @@
 package normalize
 
 import (
-	"strconv"
+	"fmt"
 
-	"chatlake/connectors"
 	"chatlake/pipeline"
 	"chatlake/pipeline/links"
 	"chatlake/schemas"
 )
 
-// readings publishes what a page says of its messages: at most one version for a record, and only where it differs from
-// the version published last.
-func (s *session) readings(r *schemas.Record, p *schemas.Page) error {
-	kind, err := s.index.Kind(string(p.Conversation))
-	if err != nil {
-		return err
-	}
-	if kind == "" {
-		kind = schemas.ConversationUnknown
-	}
-	clear(s.best)
-	all := s.decoded.Readings
-	for i := range all {
-		if all[i].OtherConversation {
-			continue
-		}
-		id, at := all[i].Message.RecordID, rank(&all[i], p, i)
-		b, seen := s.best[id]
-		if !seen || at.Before(b.rank) {
-			b.place, b.rank = i, at
-		}
-		b.revision = max(b.revision, at.Highest)
-		s.best[id] = b
-	}
-	for i := range all {
-		m := &all[i].Message
-		b := s.best[m.RecordID]
-		if all[i].OtherConversation || b.place != i {
-			continue
-		}
-		m.ConversationKind = kind
-		m.SourceRevision = b.revision // what stands knows the highest time of all readings
-		s.provenance(m, r, p)
-		if err := s.publish(m, b.rank, r); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// standing is the reading of a record that stands among those of one page.
-type standing struct {
-	place    int
-	rank     links.Rank
-	revision int64 // highest time of all of them, 0: none is told
-}
-
-// rank tells where a reading stands among the readings of its record.
-func rank(r *connectors.Reading, p *schemas.Page, place int) links.Rank {
-	k := links.Rank{Source: uint8(r.Source), Time: p.Time.UnixMilli(), Place: uint32(place), Highest: r.Message.SourceRevision}
-	switch r.Message.State {
-	case schemas.MessageDeleted:
-		k.State = 2
-	case schemas.MessageRecalled:
-		k.State = 1
-	}
-	if len(p.ID) >= 16 {
-		k.Page, _ = strconv.ParseUint(p.ID[:16], 16, 64) // a foreign page's id only decides between equals
-	}
-	return k
-}
-
-func (s *session) provenance(m *schemas.Message, r *schemas.Record, p *schemas.Page) {
-	v := &m.Provenance
+func (s *session) provenance(m *schemas.Message, page int) {
+	v, r, p := &m.Provenance, &s.group[page], &s.pages[page]
 	v.PageID, v.SourceAPI = p.ID, p.Type
 	v.RawTopic, v.RawPartition, v.RawOffset = r.Topic, int64(r.Partition), r.Offset
 	v.ConnectorVersion, v.NormalizerVersion = p.ConnectorVersion, s.Version
 	v.ExtractedAt, v.NormalizedAt = schemas.MillisOf(p.Time), schemas.MillisOf(s.Now())
 }
 
-// publish decides whether a reading is a new version of its record, and writes it.
-func (s *session) publish(m *schemas.Message, at links.Rank, r *schemas.Record) error {
-	old, known, err := s.index.Record(m.RecordID)
+// publish writes a new version of a record where it differs from the one that was published last.
+func (s *session) publish(key links.Key) error {
+	n, err := s.index.Node(key)
 	if err != nil {
 		return err
 	}
-	if known && !at.Before(old.Rank) {
-		if m.SourceRevision > old.Revision {
-			old.Revision = m.SourceRevision
-			s.index.SetRecord(m.RecordID, old)
-		}
-		return nil
+	m := &s.value
+	if r := s.best[key]; r != nil {
+		m = &r.Message
+	} else if n.Published.Version == 0 {
+		return nil // it was refused
+	} else if err := s.kept(n, m); err != nil {
+		return err
 	}
-	m.SourceRevision = max(m.SourceRevision, old.Revision)
-	digest := m.Fingerprint()
-	now := links.Entry{Version: old.Version, Revision: m.SourceRevision, Edited: edited(m), Digest: digest, Rank: at}
-	if known && digest == old.Digest {
-		s.index.SetRecord(m.RecordID, now)
+	merge(m, n)
+	m.ConversationKind = s.kind()
+	now := links.Published{Edited: millis(m.UpdatedAt), State: state(m.State), Digest: m.Fingerprint()}
+	old := n.Published
+	if old.Version != 0 && now.Digest == old.Digest {
 		return nil
 	}
 	now.Version = max(m.SourceRevision*1000, old.Version+1)
-	m.Version, m.Change = now.Version, change(m, &old, known)
-	if err := s.encode(m, r); err != nil {
-		return s.refused(m, r, err)
+	m.Version, m.Change = now.Version, change(&now, &old)
+	value, err := s.encode(m)
+	if err != nil {
+		return s.refused(m, len(s.pages)-1, err)
 	}
-	s.index.SetRecord(m.RecordID, now)
+	now.Body = links.Place{Offset: s.group[len(s.group)-1].Offset, No: s.no}
+	s.no++
+	return s.index.Publish(n, now, value)
+}
+
+// kind is what the conversation in hand is, as known by now.
+func (s *session) kind() string {
+	if s.talk.Kind == "" {
+		return schemas.ConversationUnknown
+	}
+	return s.talk.Kind
+}
+
+// kept reads the version that was published last.
+func (s *session) kept(n *links.Node, m *schemas.Message) error {
+	value, err := s.index.Body(n.Published.Body)
+	if err != nil {
+		return err
+	}
+	*m = schemas.Message{}
+	if _, value, err = schemas.Frame(value); err == nil {
+		err = schemas.MessageSchema.Decode(value, m)
+	}
+	if err != nil {
+		return fmt.Errorf("a message that was kept cannot be read: stop the process and delete NORMALIZER_STATE_DIR, it is built anew: %w", err)
+	}
+	m.Provenance.NormalizerVersion, m.Provenance.NormalizedAt = s.Version, schemas.MillisOf(s.Now())
 	return nil
 }
 
-func edited(m *schemas.Message) int64 {
-	if m.UpdatedAt == nil {
-		return 0
+// merge makes a message of the reading that stands, what the others tell that it does not, and the links as they are now.
+func merge(m *schemas.Message, n *links.Node) {
+	best := n.Best()
+	m.SourceRevision = n.Revision
+	m.UpdatedAt, m.RecalledAt = optional(best.UpdatedAt), optional(best.RecalledAt)
+	m.ConversationSeq, m.ThreadSeq = best.ConversationSeq, best.ThreadSeq
+	m.ThreadID, m.CopyOfMessageID = text(best.ThreadID), text(best.CopyOf)
+	if n.Deleted {
+		m.State = schemas.MessageDeleted
 	}
-	return int64(*m.UpdatedAt)
+	if n.Deleted || n.Readings[0].Rank.State == 2 {
+		m.Text, m.ContentJSON, m.Mentions, m.Attachments = nil, nil, nil, nil
+		if m.Forward.Role == schemas.ForwardContainer {
+			m.Forward = schemas.Forward{Role: schemas.ForwardNone, Expansion: schemas.ExpansionNotApplicable}
+		}
+	}
+	if n.Fixed {
+		return
+	}
+	if e := n.Expansion; e.Status != 0 && m.Forward.Role == schemas.ForwardContainer {
+		m.Forward.Expansion, m.Forward.ExpansionReason = expansionWords[e.Status], text(e.Reason)
+		m.Forward.ChildCount, m.Forward.DescendantCount = e.Children, e.Descendants
+	}
+	m.Parent, m.Root = link(&n.Parent, m), link(&n.Root, m)
+	switch {
+	case n.ThreadRoot && m.ThreadID == nil:
+		m.ThreadID = &m.MessageID
+	case best.ThreadByRoot && m.ThreadID == nil && n.Root.Status == links.Resolved:
+		m.ThreadID = m.Root.MessageID
+	}
+	m.IsThreadRoot = n.ThreadRoot || m.ThreadID != nil && m.CopyOfMessageID == nil && n.Parent.Status == links.None && n.Root.Status == links.None
+}
+
+var expansionWords = map[uint8]string{
+	links.ExpansionFailed: schemas.ExpansionFailed, links.ExpansionPartial: schemas.ExpansionPartial, links.ExpansionComplete: schemas.ExpansionComplete,
+}
+
+var statusWords = [...]string{
+	links.None: schemas.LinkNone, links.Pending: schemas.LinkPending, links.Missing: schemas.LinkMissing, links.Forbidden: schemas.LinkForbidden,
+	links.Deleted: schemas.LinkDeleted, links.OutOfScope: schemas.LinkOutOfScope, links.Resolved: schemas.LinkResolved,
+}
+
+// link writes a link of m out.
+func link(l *links.Link, m *schemas.Message) schemas.Link {
+	out := schemas.Link{
+		Status: statusWords[l.Status], Reason: text(l.Reason), MessageID: text(l.ID), ClientMessageID: text(l.ClientID),
+		SenderID: text(l.SenderID), CreatedAt: optional(l.CreatedAt),
+	}
+	if l.Status == links.Resolved {
+		id, at := string(schemas.NewRecordID(m.Platform, m.TenantID, l.ID)), schemas.Millis(l.CreatedAt)
+		out.RecordID, out.CreatedAt = &id, &at
+	}
+	return out
+}
+
+func text(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+func optional(t int64) *schemas.Millis {
+	if t == 0 {
+		return nil
+	}
+	v := schemas.Millis(t)
+	return &v
 }
 
 // change says what a version brings.
-func change(m *schemas.Message, old *links.Entry, known bool) string {
+func change(now, old *links.Published) string {
 	switch {
-	case !known:
+	case old.Version == 0:
 		return schemas.ChangeCreated
-	case m.State == schemas.MessageDeleted && old.Rank.State != 2:
+	case now.State == 2 && old.State != 2:
 		return schemas.ChangeDeleted
-	case m.State == schemas.MessageRecalled && old.Rank.State != 1:
+	case now.State == 1 && old.State != 1:
 		return schemas.ChangeRecalled
-	case edited(m) != old.Edited && edited(m) != 0:
+	case now.Edited != old.Edited && now.Edited != 0:
 		return schemas.ChangeEdited
 	}
 	return schemas.ChangeRelinked
 }
 
-// encode puts a message into the transaction in hand.
-func (s *session) encode(m *schemas.Message, r *schemas.Record) error {
-	if s.silent {
-		return m.Validate()
-	}
+// encode writes a version into the transaction in hand and gives its value.
+func (s *session) encode(m *schemas.Message) ([]byte, error) {
 	begin := s.arena.room()
 	end, err := schemas.MessageSchema.Append(begin, s.IDs[s.Topics.Messages], m)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s.arena.chunk = end
 	value := end[len(begin):len(end):len(end)]
-	s.out = append(s.out, schemas.Record{
-		Topic: s.Topics.Messages, Partition: s.log.ID(), Time: r.Time, Key: m.RecordID, Value: value,
-	})
 	s.size += len(value)
+	if s.silent {
+		return value, nil
+	}
+	s.out = append(s.out, schemas.Record{
+		Topic: s.Topics.Messages, Partition: s.log.ID(), Time: m.Provenance.ExtractedAt.Time(), Key: m.RecordID, Value: value,
+	})
 	s.count.messages++
-	return nil
+	return value, nil
 }
 
 // refused sets a message aside that cannot be written.
-func (s *session) refused(m *schemas.Message, r *schemas.Record, why error) error {
+func (s *session) refused(m *schemas.Message, page int, why error) error {
 	return s.deadLetter(pipeline.Fault{
-		Stage: schemas.StageEncode, Class: "invalid", Message: why.Error(), Conversation: schemas.ConversationKey(r.Key),
-		PageID: m.Provenance.PageID, ItemPointer: m.Provenance.ItemPointer, RecordID: m.RecordID, Source: r,
+		Stage: schemas.StageEncode, Class: "invalid", Message: why.Error(), Conversation: s.pages[page].Conversation,
+		PageID: m.Provenance.PageID, ItemPointer: m.Provenance.ItemPointer, RecordID: m.RecordID, Source: &s.group[page],
 	})
 }

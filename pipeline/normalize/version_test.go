@@ -32,7 +32,7 @@ func TestVersions(t *testing.T) {
 		"edited twice":              {[]body{page(a), page(edit(2000, "y")), page(edit(3000, "x"))}, []string{"a 1000000 created NORMAL x", "a 2000000 edited NORMAL y", "a 3000000 edited NORMAL x"}},
 		"recalled":                  {[]body{page(a), page(recalled(2000)), page(recalled(2000))}, []string{"a 1000000 created NORMAL x", "a 2000000 recalled RECALLED -"}},
 		"recalled without a time":   {[]body{page(a), page(recalled(1000))}, []string{"a 1000000 created NORMAL x", "a 1000001 recalled RECALLED -"}},
-		"recalled, then older news": {[]body{page(recalled(2000)), page(a), page(edit(1500, "y"))}, []string{"a 2000000 created RECALLED -"}},
+		"recalled, then older news": {[]body{page(recalled(2000)), page(a), page(edit(1500, "y"))}, []string{"a 2000000 created RECALLED -", "a 2000001 edited RECALLED -"}},
 		"a recall is never stale":   {[]body{page(edit(2000, "y")), page(recalled(1000))}, []string{"a 2000000 created NORMAL y", "a 2000001 recalled RECALLED -"}},
 		"a deletion over a recall": {
 			[]body{page(recalled(2000)), page(with(func(i *item) { i.Rev, i.State, i.Text = 0, schemas.MessageDeleted, "" }))},

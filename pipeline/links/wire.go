@@ -1,0 +1,275 @@
+package links
+
+import (
+	"encoding/binary"
+	"errors"
+)
+
+var errBroken = errors.New("value is broken")
+
+// writer appends the parts of a value.
+type writer []byte
+
+func (w *writer) uint(v uint64) { *w = binary.AppendUvarint(*w, v) }
+func (w *writer) int(v int64)   { *w = binary.AppendVarint(*w, v) }
+func (w *writer) text(s string) { w.uint(uint64(len(s))); *w = append(*w, s...) }
+
+// flags appends booleans as bits, the first as the lowest.
+func (w *writer) flags(bits ...bool) {
+	var v uint64
+	for i, b := range bits {
+		if b {
+			v |= 1 << i
+		}
+	}
+	w.uint(v)
+}
+
+// reader takes the parts of a value off again. After a failure all that follows is zero.
+type reader struct {
+	rest   []byte
+	broken bool
+}
+
+func (r *reader) uint() uint64 {
+	v, n := binary.Uvarint(r.rest)
+	if n <= 0 {
+		r.broken, r.rest = true, nil
+		return 0
+	}
+	r.rest = r.rest[n:]
+	return v
+}
+
+func (r *reader) int() int64 {
+	v, n := binary.Varint(r.rest)
+	if n <= 0 {
+		r.broken, r.rest = true, nil
+		return 0
+	}
+	r.rest = r.rest[n:]
+	return v
+}
+
+func (r *reader) text() string {
+	n := r.uint()
+	if n > uint64(len(r.rest)) {
+		r.broken, r.rest = true, nil
+		return ""
+	}
+	s := string(r.rest[:n])
+	r.rest = r.rest[n:]
+	return s
+}
+
+func (r *reader) flags(bits ...*bool) {
+	v := r.uint()
+	for i, b := range bits {
+		*b = v&(1<<i) != 0
+	}
+}
+
+func (r *reader) whole(told bool) *int64 {
+	if !told {
+		return nil
+	}
+	v := r.int()
+	return &v
+}
+
+func (w *writer) rank(k *Rank) {
+	w.uint(uint64(k.State) | uint64(k.Source)<<4)
+	w.int(k.Highest)
+	w.int(k.Time)
+	*w = binary.BigEndian.AppendUint64(*w, k.Page)
+	w.uint(uint64(k.Place))
+}
+
+func (r *reader) rank(k *Rank) {
+	v := r.uint()
+	k.State, k.Source = uint8(v&15), uint8(v>>4)
+	k.Highest, k.Time = r.int(), r.int()
+	if len(r.rest) < 8 {
+		r.broken, r.rest = true, nil
+		return
+	}
+	k.Page, r.rest = binary.BigEndian.Uint64(r.rest), r.rest[8:]
+	k.Place = uint32(r.uint())
+}
+
+func (w *writer) target(t *Target) {
+	w.text(t.ID)
+	w.text(t.ClientID)
+	w.text(t.SenderID)
+	w.int(t.CreatedAt)
+	w.text(t.Reason)
+}
+
+func (r *reader) target(t *Target) {
+	t.ID, t.ClientID, t.SenderID = r.text(), r.text(), r.text()
+	t.CreatedAt, t.Reason = r.int(), r.text()
+}
+
+func (w *writer) link(l *Link) {
+	w.uint(uint64(l.Status))
+	w.text(l.Reason)
+	w.text(l.ID)
+	w.text(l.ClientID)
+	w.text(l.SenderID)
+	w.int(l.CreatedAt)
+}
+
+func (r *reader) link(l *Link) {
+	l.Status = Status(r.uint())
+	l.Reason, l.ID, l.ClientID, l.SenderID = r.text(), r.text(), r.text(), r.text()
+	l.CreatedAt = r.int()
+}
+
+func (w *writer) reading(v *Reading) {
+	w.rank(&v.Rank)
+	w.flags(v.ConversationSeq != nil, v.ThreadSeq != nil, v.ThreadByRoot, v.Parent.Told(), v.Root.Told(), v.ThreadID != "", v.CopyOf != "", v.ClientID != "")
+	w.int(v.UpdatedAt)
+	w.int(v.RecalledAt)
+	w.int(v.CreatedAt)
+	w.text(v.SenderID)
+	if v.ConversationSeq != nil {
+		w.int(*v.ConversationSeq)
+	}
+	if v.ThreadSeq != nil {
+		w.int(*v.ThreadSeq)
+	}
+	if v.Parent.Told() {
+		w.target(&v.Parent)
+	}
+	if v.Root.Told() {
+		w.target(&v.Root)
+	}
+	for _, s := range [...]string{v.ThreadID, v.CopyOf, v.ClientID} {
+		if s != "" {
+			w.text(s)
+		}
+	}
+}
+
+func (r *reader) reading(v *Reading) {
+	r.rank(&v.Rank)
+	var conversation, thread, parent, root, threadID, copied, client bool
+	r.flags(&conversation, &thread, &v.ThreadByRoot, &parent, &root, &threadID, &copied, &client)
+	v.UpdatedAt, v.RecalledAt, v.CreatedAt = r.int(), r.int(), r.int()
+	v.SenderID = r.text()
+	v.ConversationSeq, v.ThreadSeq = r.whole(conversation), r.whole(thread)
+	if parent {
+		r.target(&v.Parent)
+	}
+	if root {
+		r.target(&v.Root)
+	}
+	for _, s := range [...]struct {
+		told bool
+		to   *string
+	}{{threadID, &v.ThreadID}, {copied, &v.CopyOf}, {client, &v.ClientID}} {
+		if s.told {
+			*s.to = r.text()
+		}
+	}
+}
+
+// append appends what is kept of a node.
+func (n *Node) append(b []byte) []byte {
+	w := (*writer)(&b)
+	e, p := &n.Expansion, &n.Published
+	expanded, answered := e.Status != 0, n.Answer.Status != None
+	w.flags(n.Fixed, n.Deleted, n.Linked, n.Asked, n.ThreadRoot, p.Version != 0, expanded, answered,
+		n.Parent.Status != None, n.Root.Status != None, n.Alias != "", n.Hint != 0, e.Children != nil, e.Descendants != nil)
+	w.uint(uint64(n.Depth))
+	if p.Version != 0 {
+		w.int(p.Version)
+		w.int(p.Edited)
+		w.uint(uint64(p.State))
+		w.uint(p.Digest)
+		w.int(p.Body.Offset)
+		w.uint(uint64(p.Body.No))
+	}
+	w.uint(uint64(len(n.Readings)))
+	for i := range n.Readings {
+		w.reading(&n.Readings[i])
+	}
+	w.int(n.Revision)
+	if expanded {
+		w.uint(uint64(e.Status))
+		w.rank(&e.Rank)
+		w.text(e.Reason)
+		if e.Children != nil {
+			w.int(*e.Children)
+		}
+		if e.Descendants != nil {
+			w.int(*e.Descendants)
+		}
+	}
+	if answered {
+		w.uint(uint64(n.Answer.Status))
+		w.text(n.Answer.Reason)
+	}
+	if n.Parent.Status != None {
+		w.link(&n.Parent)
+	}
+	if n.Root.Status != None {
+		w.link(&n.Root)
+	}
+	if n.Alias != "" {
+		w.text(n.Alias)
+		w.int(n.AliasTime)
+	}
+	if n.Hint != 0 {
+		w.int(n.Hint)
+	}
+	return b
+}
+
+// parse reads what append wrote.
+func (n *Node) parse(b []byte) error {
+	r := &reader{rest: b}
+	e, p := &n.Expansion, &n.Published
+	var published, expanded, answered, parent, root, alias, hint, children, descendants bool
+	r.flags(&n.Fixed, &n.Deleted, &n.Linked, &n.Asked, &n.ThreadRoot, &published, &expanded, &answered,
+		&parent, &root, &alias, &hint, &children, &descendants)
+	n.Depth = uint8(r.uint())
+	if published {
+		p.Version, p.Edited, p.State, p.Digest = r.int(), r.int(), uint8(r.uint()), r.uint()
+		p.Body = Place{r.int(), uint32(r.uint())}
+	}
+	if count := r.uint(); count <= uint64(len(r.rest)) {
+		n.Readings = make([]Reading, count)
+	} else {
+		r.broken = true
+	}
+	for i := range n.Readings {
+		r.reading(&n.Readings[i])
+	}
+	n.Revision = r.int()
+	if expanded {
+		e.Status = uint8(r.uint())
+		r.rank(&e.Rank)
+		e.Reason = r.text()
+		e.Children, e.Descendants = r.whole(children), r.whole(descendants)
+	}
+	if answered {
+		n.Answer = Answer{Status(r.uint()), r.text()}
+	}
+	if parent {
+		r.link(&n.Parent)
+	}
+	if root {
+		r.link(&n.Root)
+	}
+	if alias {
+		n.Alias, n.AliasTime = r.text(), r.int()
+	}
+	if hint {
+		n.Hint = r.int()
+	}
+	if r.broken || len(r.rest) != 0 {
+		return errBroken
+	}
+	return nil
+}

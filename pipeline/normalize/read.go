@@ -1,0 +1,235 @@
+package normalize
+
+import (
+	"strconv"
+	"strings"
+
+	"chatlake/connectors"
+	"chatlake/pipeline/links"
+	"chatlake/schemas"
+)
+
+// normalize takes in what the page in hand says, publishes what follows from it, and at a container's end asks for link
+// targets that no page has shown.
+func (s *session) normalize(main *schemas.Page) (err error) {
+	talk := string(main.Conversation)
+	if s.talk, err = s.index.Conversation(talk); err != nil {
+		return err
+	}
+	if k := s.decoded.ConversationKind; k != "" && k != s.talk.Kind {
+		if err := s.index.SetKind(talk, s.talk, k); err != nil {
+			return err
+		}
+	}
+	asked, err := s.lookup(main)
+	if err != nil {
+		return err
+	}
+	shown, err := s.readings(asked)
+	if err != nil {
+		return err
+	}
+	if err := s.answers(main); err != nil {
+		return err
+	}
+	touched, err := s.index.Settle()
+	if err != nil {
+		return err
+	}
+	for _, key := range shown {
+		if err := s.index.Want(string(main.Container), key); err != nil {
+			return err
+		}
+	}
+	for _, key := range touched {
+		if err := s.publish(key); err != nil {
+			return err
+		}
+	}
+	if main.Final && !main.Expansion() {
+		return s.ask(main)
+	}
+	return nil
+}
+
+// lookup reports whether a page was asked for by a look-up.
+func (s *session) lookup(main *schemas.Page) (bool, error) {
+	if parts := strings.SplitN(string(main.Container), "/", 4); len(parts) == 4 && parts[2] == schemas.KindMessage {
+		return true, nil
+	}
+	ids, err := s.index.Lookup(string(main.Container))
+	return len(ids) > 0, err
+}
+
+// readings takes in what the page in hand shows and gives the records that links are followed from, in its order.
+func (s *session) readings(lookup bool) (shown []links.Key, err error) {
+	all := s.decoded.Readings
+	for i := range all {
+		r := &all[i]
+		m := &r.Message
+		if r.OtherConversation {
+			if err := s.index.Answer(s.talk.Message(m.MessageID), links.Answer{Status: links.OutOfScope, Reason: "other_conversation"}); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		s.provenance(m, r.Page)
+		m.ConversationKind, m.Version, m.Change = s.kind(), 1, schemas.ChangeCreated // until it is known what they are
+		if err := m.Validate(); err != nil {
+			if err := s.refused(m, r.Page, err); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		fixed := m.Forward.Role == schemas.ForwardChild || m.Forward.Role == schemas.ForwardChildContainer
+		key := s.talk.Message(m.MessageID)
+		if fixed {
+			key = s.talk.Record(m.RecordID)
+		}
+		told := reading(r, &s.pages[r.Page], i)
+		stands, err := s.index.Read(key, &told, fixed, lookup)
+		if err != nil {
+			return nil, err
+		}
+		if stands {
+			s.best[key] = r
+		}
+		if !fixed {
+			shown = append(shown, key)
+		}
+	}
+	return shown, nil
+}
+
+// reading is what links keep of a reading. place is where it stands among those of its page.
+func reading(r *connectors.Reading, p *schemas.Page, place int) links.Reading {
+	m := &r.Message
+	told := links.Reading{
+		Rank:      links.Rank{State: state(m.State), Source: uint8(r.Source), Time: p.Time.UnixMilli(), Place: uint32(place), Highest: m.SourceRevision},
+		UpdatedAt: millis(m.UpdatedAt), RecalledAt: millis(m.RecalledAt), ConversationSeq: m.ConversationSeq, ThreadSeq: m.ThreadSeq,
+		ThreadID: deref(m.ThreadID), CopyOf: deref(m.CopyOfMessageID), Parent: target(&m.Parent), Root: target(&m.Root),
+		ThreadByRoot: r.ThreadByRoot, SenderID: m.Sender.ID, ClientID: deref(m.ClientMessageID), CreatedAt: int64(m.CreatedAt),
+		Revision: m.SourceRevision,
+	}
+	if len(p.ID) >= 16 {
+		told.Rank.Page, _ = strconv.ParseUint(p.ID[:16], 16, 64) // a foreign page's id only decides between equals
+	}
+	if f := &m.Forward; f.Role == schemas.ForwardContainer {
+		told.Expansion = links.Expansion{
+			Status: expansions[f.Expansion], Reason: deref(f.ExpansionReason), Children: f.ChildCount, Descendants: f.DescendantCount,
+		}
+	}
+	return told
+}
+
+var expansions = map[string]uint8{
+	schemas.ExpansionFailed: links.ExpansionFailed, schemas.ExpansionPartial: links.ExpansionPartial, schemas.ExpansionComplete: links.ExpansionComplete,
+}
+
+func target(l *schemas.Link) links.Target {
+	return links.Target{
+		ID: deref(l.MessageID), ClientID: deref(l.ClientMessageID), SenderID: deref(l.SenderID), CreatedAt: millis(l.CreatedAt), Reason: deref(l.Reason),
+	}
+}
+
+func state(word string) uint8 {
+	switch word {
+	case schemas.MessageDeleted:
+		return 2
+	case schemas.MessageRecalled:
+		return 1
+	}
+	return 0
+}
+
+func deref(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+func millis(t *schemas.Millis) int64 {
+	if t == nil {
+		return 0
+	}
+	return int64(*t)
+}
+
+var statuses = map[string]links.Status{
+	schemas.LinkMissing: links.Missing, schemas.LinkForbidden: links.Forbidden, schemas.LinkDeleted: links.Deleted, schemas.LinkOutOfScope: links.OutOfScope,
+}
+
+// answers takes in what the page in hand says of messages that it does not show. A look-up that was given up or cancelled
+// leaves what it asked for missing.
+func (s *session) answers(main *schemas.Page) error {
+	for _, a := range s.decoded.Answers {
+		if a.MessageID == "" || statuses[a.Status] == links.None {
+			s.Logger.Error("an answer that is none", "page", main.ID, "status", a.Status)
+			continue
+		}
+		if err := s.index.Answer(s.talk.Message(a.MessageID), links.Answer{Status: statuses[a.Status], Reason: a.Reason}); err != nil {
+			return err
+		}
+	}
+	if !main.Final || main.Error == "" {
+		return nil
+	}
+	ids, err := s.index.Lookup(string(main.Container))
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		key := s.talk.Message(id)
+		n, err := s.index.Node(key)
+		if err != nil {
+			return err
+		}
+		if !n.Shown() && n.Answer.Status == links.None {
+			if err := s.index.Answer(key, links.Answer{Status: links.Missing, Reason: main.Error}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// ask writes the containers of look-ups, now that a container has come to its end. That they were asked for is kept even
+// where nobody is to be asked: what is published does not hang on it.
+func (s *session) ask(main *schemas.Page) error {
+	refs, err := s.index.Ask(string(main.Container))
+	if err != nil || len(refs) == 0 {
+		return err
+	}
+	parts := strings.SplitN(string(main.Conversation), "/", 3)
+	if len(parts) < 3 {
+		return nil // a foreign page
+	}
+	for _, c := range schemas.Lookups(parts[0], schemas.Unpart(parts[1]), schemas.Unpart(parts[2]), refs) {
+		ids := []string{c.ID}
+		if len(c.Refs) > 0 {
+			ids = ids[:0]
+			for _, ref := range c.Refs {
+				ids = append(ids, ref.MessageID)
+			}
+		}
+		if err := s.index.SetLookup(c.Key, ids); err != nil {
+			return err
+		}
+		if !s.Lookups || s.silent {
+			continue
+		}
+		c.RequestedAt = schemas.MillisOf(main.Time)
+		value, err := schemas.ContainerSchema.Append(nil, s.IDs[s.Topics.Containers], &c)
+		if err != nil {
+			s.Logger.Error("a link's target cannot be asked for", "container", c.Key, "error", err)
+			continue
+		}
+		s.out = append(s.out, schemas.Record{
+			Topic: s.Topics.Containers, Partition: s.log.ID(), Time: main.Time, Key: c.Key, Value: value,
+		})
+		s.size += len(value)
+		s.count.asked += int64(len(ids))
+	}
+	return nil
+}
