@@ -18,7 +18,7 @@ type run struct {
 
 // state is what the topics say.
 type state struct {
-	pages       map[run][]schemas.Page // list pages, in the order of the topic
+	pages       map[run][]schemas.Page // list and look-up pages, in the order of the topic
 	others      map[run][]schemas.Page // openings and expansions
 	checkpoints map[schemas.ContainerKey]schemas.Checkpoint
 	containers  []schemas.Container
@@ -60,7 +60,7 @@ func (s *state) take(t testing.TB, tx *memlog.Transaction) {
 			if p.ID != schemas.PageID(p.Container, p.Epoch, p.Number, p.Request, p.Subject) {
 				t.Errorf("%s page %d has the id of another", p.Container, p.Number)
 			}
-			if p.Number == 0 || p.Subject != "" {
+			if p.Number == 0 || p.Expansion() {
 				before = append(before, p)
 				continue
 			}

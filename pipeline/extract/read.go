@@ -44,7 +44,7 @@ type reading struct {
 	key        schemas.ContainerKey
 	container  schemas.Container // as it stood when the task began
 	checkpoint schemas.Checkpoint
-	old        *schemas.Checkpoint // of an earlier epoch that never came to its end
+	old        *schemas.Checkpoint // of an earlier epoch that was begun and never came to its end
 	tries      int                 // pauses in a row
 }
 
@@ -69,7 +69,7 @@ func (s *session) begin(key schemas.ContainerKey, stop context.CancelCauseFunc) 
 		r.checkpoint = schemas.Checkpoint{ContainerKey: c.Key, Epoch: c.Epoch}
 	case cp.Epoch < c.Epoch:
 		r.checkpoint = schemas.Checkpoint{ContainerKey: c.Key, Epoch: c.Epoch}
-		if !cp.Ended() && cp.Pages > 0 {
+		if !cp.Ended() {
 			r.old = cp
 		}
 	default:
@@ -147,7 +147,9 @@ func (s *session) wait(ctx context.Context, r *reading, why *connectors.Error) e
 		return err
 	}
 	code := why.Code
-	if r.checkpoint.State != schemas.StateWaiting || deref(r.checkpoint.ErrorCode) != code {
+	if r.checkpoint.State == schemas.StateWaiting && deref(r.checkpoint.ErrorCode) == code {
+		s.spent(r.key, why.Calls)
+	} else {
 		cp := r.checkpoint
 		cp.State, cp.ErrorCode, cp.ErrorMessage = schemas.StateWaiting, &code, &why.Message
 		cp.Calls += int64(why.Calls)
@@ -166,4 +168,15 @@ func (s *session) wait(ctx context.Context, r *reading, why *connectors.Error) e
 	}
 	s.end(r.key, p)
 	return nil
+}
+
+// spent adds calls to a checkpoint that stands as it is: they become durable with what is committed of the container
+// next. Writing them for themselves would cost a transaction for each pause of each container, for as long as a platform
+// is out.
+func (s *session) spent(key schemas.ContainerKey, calls int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if cp := s.checkpoints[key]; cp != nil {
+		cp.Calls += int64(calls)
+	}
 }

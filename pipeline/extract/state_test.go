@@ -130,6 +130,29 @@ func TestAskedForAgain(t *testing.T) {
 			})
 		})
 	}
+	t.Run("before its first page", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, 1, memlog.Faults{})
+			c := r.chat(0)
+			r.book.fail = func(c *schemas.Container, _ int64, _ int) error {
+				if c.Epoch == 1 {
+					return unavailable("503")
+				}
+				return nil
+			}
+			r.add(c)
+			time.AfterFunc(time.Second, func() { r.add(again(c)) })
+			r.toTheEnd()
+			s := r.check()
+			old := s.pages[run{schemas.ContainerKey(c.Key), 1}]
+			if len(old) != 1 {
+				t.Fatalf("epoch 1, which was begun, has %d pages", len(old))
+			}
+			empty(t, old[0], "superseded")
+			c = again(c)
+			r.whole(s, &c)
+		})
+	})
 	t.Run("after its end", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t, 1, memlog.Faults{})
@@ -276,6 +299,9 @@ func TestWaiting(t *testing.T) {
 				word += " " + *cp.ErrorCode
 			}
 			said = append(said, word)
+		}
+		if cp := s.checkpoints[schemas.ContainerKey(c.Key)]; cp.Calls != 3*2+8*4 {
+			t.Errorf("%d calls, want 6 of pages and 32 in vain", cp.Calls)
 		}
 		want := []string{"RUNNING", "WAITING 51", "WAITING 52", "RUNNING", "COMPLETE"}
 		if len(said) != len(want) {
