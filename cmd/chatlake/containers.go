@@ -14,7 +14,7 @@ import (
 
 func (t *tool) containersCommand() *cobra.Command {
 	return group("containers", "Say what is to be read, and see how far it has been read",
-		t.containersAddCommand(), t.containersListCommand())
+		t.containersAddCommand(), t.containersDiscoverCommand(), t.containersListCommand(), t.containersCancelCommand())
 }
 
 // ledger is what is known of the containers of some partitions.

@@ -24,8 +24,9 @@ func (t *tool) containersAddCommand() *cobra.Command {
 	c := t.command(&cobra.Command{
 		Use:   "add",
 		Short: "Have chats and threads read",
-		Long: "Have chats and threads read. What is there already is left alone, unless --again asks to read it all again (a new\n" +
-			"epoch). The app's id (FEISHU_APP_ID) or FEISHU_TENANT names the tenant; no secret is needed, as no platform is called.\n\n" +
+		Long: "Have chats and threads read. What is there already is left alone, its window too, unless --again asks to read it all\n" +
+			"again: a new epoch, within the window that is given then. The app's id (FEISHU_APP_ID) or FEISHU_TENANT names the\n" +
+			"tenant; no secret is needed, as no platform is called.\n\n" +
 			"--file takes many containers as JSON lines, - standard input:\n" +
 			`  {"platform":"feishu","kind":"chat","id":"oc_…","from":"2024-01-01"}` + "\n" +
 			`  {"platform":"feishu","kind":"thread","id":"omt_…","conversation":"oc_…"}` + "\n" +
@@ -43,18 +44,6 @@ func (t *tool) containersAddCommand() *cobra.Command {
 	f.StringVar(&o.file, "file", "", "JSON lines of containers; - reads standard input")
 	f.BoolVar(&o.again, "again", false, "read all again what is there already: a new epoch")
 	return c
-}
-
-// outcome is one container of containers add.
-type outcome struct {
-	Key   string `json:"key"`
-	Epoch int64  `json:"epoch"`
-}
-
-// addReport is the result of containers add.
-type addReport struct {
-	Added    []outcome `json:"added"`
-	Existing []outcome `json:"existing"`
 }
 
 func (t *tool) containersAdd(ctx context.Context, o addOptions) error {
@@ -82,24 +71,6 @@ func (t *tool) containersAdd(ctx context.Context, o addOptions) error {
 		return printJSON(t.out, r, true)
 	}
 	return t.printAdded(r)
-}
-
-func (t *tool) printAdded(r *addReport) error {
-	for _, a := range r.Added[:min(len(r.Added), 20)] {
-		epoch := ""
-		if a.Epoch > 1 {
-			epoch = fmt.Sprintf(" (epoch %d)", a.Epoch)
-		}
-		if _, err := fmt.Fprintf(t.out, "added %s%s\n", clean(a.Key), epoch); err != nil {
-			return err
-		}
-	}
-	hint := ""
-	if len(r.Existing) > 0 {
-		hint = " (--again reads them all again)"
-	}
-	_, err := fmt.Fprintf(t.out, "%d added, %d already there%s\n", len(r.Added), len(r.Existing), hint)
-	return err
 }
 
 // asked gives the containers asked for, each once. Tenant may be empty: then it only checks them.
@@ -147,12 +118,9 @@ func (t *tool) asked(o addOptions, tenant string) ([]*schemas.Container, error) 
 
 // addContainers writes those that are not there yet; with again, all, in a new epoch where they are.
 func addContainers(ctx context.Context, n *worker.Connection, asked []*schemas.Container, again bool) (*addReport, error) {
-	partition := func(c *schemas.Container) int32 {
-		return schemas.Partition(schemas.NewConversationKey(c.Platform, c.TenantID, c.ConversationID), n.Partitions)
-	}
 	var concerned []int32
 	for _, c := range asked {
-		if p := partition(c); !slices.Contains(concerned, p) {
+		if p := partitionOf(n, c); !slices.Contains(concerned, p) {
 			concerned = append(concerned, p)
 		}
 	}
@@ -164,23 +132,37 @@ func addContainers(ctx context.Context, n *worker.Connection, asked []*schemas.C
 	now := time.Now()
 	var records []schemas.Record
 	for _, c := range asked {
-		epoch := known.inForce(schemas.ContainerKey(c.Key))
+		key := schemas.ContainerKey(c.Key)
+		epoch, old := known.inForce(key), known.containers[key]
 		if epoch > 0 && !again {
-			r.Existing = append(r.Existing, outcome{c.Key, epoch})
+			r.Existing = append(r.Existing, outcome{c.Key, epoch, keptWindow(old, c)})
 			continue
 		}
 		c.Epoch, c.RequestedAt = epoch+1, schemas.MillisOf(now)
-		value, err := schemas.ContainerSchema.Append(nil, n.IDs[n.Topics.Containers], c)
+		rec, err := containerRecord(n, c)
 		if err != nil {
-			return nil, fmt.Errorf("container %s: %w", c.Key, err)
+			return nil, err
 		}
-		records = append(records, schemas.Record{
-			Topic: n.Topics.Containers, Partition: partition(c), Time: now, Key: c.Key, Value: value,
-		})
-		r.Added = append(r.Added, outcome{c.Key, c.Epoch})
+		records = append(records, rec)
+		r.Added = append(r.Added, outcome{c.Key, c.Epoch, droppedWindow(old, c)})
 	}
 	if len(records) == 0 {
 		return r, nil
 	}
 	return r, n.Client.Produce(ctx, records)
+}
+
+// containerRecord makes a container's record, at the time at which it was asked for.
+func containerRecord(n *worker.Connection, c *schemas.Container) (schemas.Record, error) {
+	value, err := schemas.ContainerSchema.Append(nil, n.IDs[n.Topics.Containers], c)
+	if err != nil {
+		return schemas.Record{}, fmt.Errorf("container %s: %w", c.Key, err)
+	}
+	return schemas.Record{
+		Topic: n.Topics.Containers, Partition: partitionOf(n, c), Time: c.RequestedAt.Time(), Key: c.Key, Value: value,
+	}, nil
+}
+
+func partitionOf(n *worker.Connection, c *schemas.Container) int32 {
+	return schemas.Partition(schemas.NewConversationKey(c.Platform, c.TenantID, c.ConversationID), n.Partitions)
 }

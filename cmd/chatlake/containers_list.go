@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,7 +16,7 @@ import (
 )
 
 // listOptions are the flags of containers list.
-type listOptions struct{ state, platform string }
+type listOptions struct{ state, kind, platform string }
 
 var states = []string{
 	schemas.StatePending, schemas.StateRunning, schemas.StateWaiting,
@@ -28,6 +29,7 @@ func (t *tool) containersListCommand() *cobra.Command {
 		Use: "list", Short: "List containers and how far they have been read",
 	}, &worker.ToolSettings{}, func(ctx context.Context) error { return t.containersList(ctx, o) })
 	c.Flags().StringVar(&o.state, "state", "", "only those in this state: "+strings.Join(states, ", "))
+	c.Flags().StringVar(&o.kind, "kind", "", "only those of this kind: "+strings.Join(kinds, ", "))
 	c.Flags().StringVar(&o.platform, "platform", "", "only those of this platform")
 	return c
 }
@@ -81,8 +83,8 @@ func (t *tool) containersList(ctx context.Context, o listOptions) error {
 	if o.state = strings.ToUpper(o.state); o.state != "" && !slices.Contains(states, o.state) {
 		return usagef("--state %q is none of %s", o.state, strings.Join(states, ", "))
 	}
-	if o.platform != "" && o.platform != schemas.Feishu && o.platform != schemas.Yunxin {
-		return usagef("--platform %q is neither feishu nor yunxin", o.platform)
+	if err := checkFilters(o.platform, o.kind); err != nil {
+		return err
 	}
 	return t.connected(ctx, false, func(_ *worker.ToolSettings, n *worker.Connection) error {
 		known, err := readLedger(ctx, n, allPartitions(n.Partitions))
@@ -93,13 +95,50 @@ func (t *tool) containersList(ctx context.Context, o listOptions) error {
 			t.note("%d records of %s cannot be read or lie in the wrong partition: they count for nothing", known.unreadable, n.Topics.Containers)
 		}
 		rows := slices.DeleteFunc(known.list(), func(r listed) bool {
-			return o.state != "" && r.State != o.state || o.platform != "" && r.Platform != o.platform
+			return o.state != "" && r.State != o.state || o.platform != "" && r.Platform != o.platform ||
+				o.kind != "" && r.Kind != o.kind
 		})
 		if t.json() {
-			return printJSON(t.out, map[string]any{"containers": rows}, true)
+			return printJSON(t.out, map[string]any{"containers": rows, "states": countStates(rows)}, true)
 		}
 		return t.printListed(rows)
 	})
+}
+
+// checkFilters refuses platforms and kinds that nothing can be of.
+func checkFilters(platform, kind string) error {
+	if platform != "" && platform != schemas.Feishu && platform != schemas.Yunxin {
+		return usagef("--platform %q is neither feishu nor yunxin", platform)
+	}
+	if kind != "" && !slices.Contains(kinds, kind) {
+		return usagef("--kind %q is none of %s", kind, strings.Join(kinds, ", "))
+	}
+	return nil
+}
+
+// countStates counts containers by state.
+func countStates(rows []listed) map[string]int {
+	n := map[string]int{}
+	for i := range rows {
+		n[rows[i].State]++
+	}
+	return n
+}
+
+// summaryOf is a line that counts what was listed: in all, and by state.
+func summaryOf(rows []listed) string {
+	counts, parts := countStates(rows), []string{}
+	for _, s := range slices.Sorted(maps.Keys(counts)) {
+		if !slices.Contains(states, s) { // another version's
+			parts = append(parts, fmt.Sprintf("%d %s", counts[s], s))
+		}
+	}
+	for _, s := range slices.Backward(states) {
+		if counts[s] > 0 {
+			parts = append([]string{fmt.Sprintf("%d %s", counts[s], s)}, parts...)
+		}
+	}
+	return fmt.Sprintf("%d listed: %s", len(rows), strings.Join(parts, ", "))
 }
 
 func (t *tool) printListed(rows []listed) error {
@@ -117,7 +156,11 @@ func (t *tool) printListed(rows []listed) error {
 			r.Key, r.Kind, decimal(r.Epoch), r.State, decimal(r.Pages), decimal(r.Items), watermark, r.problem(),
 		})
 	}
-	return printTable(t.out, table)
+	if err := printTable(t.out, table); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintln(t.out, clean(summaryOf(rows)))
+	return err
 }
 
 func (r *listed) problem() string {

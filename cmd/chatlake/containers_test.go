@@ -27,6 +27,7 @@ type listedContainers struct {
 		WindowEnd           *string `json:"window_end"`
 		ErrorCode           *string `json:"error_code"`
 	}
+	States map[string]int
 }
 
 func addChat(id string, more ...string) []string {

@@ -41,20 +41,20 @@ func NewExtractor(ctx context.Context, s ExtractorSettings, once bool, logger *s
 			Container: schemas.NewDecoder(schemas.ContainerSchema, n.Registry.Text),
 			Check:     schemas.NewDecoder(schemas.CheckpointSchema, n.Registry.Text),
 			Platforms: map[string]extract.Platform{
-				schemas.Feishu: {Source: s.source(pacer, logger), TenantID: s.Tenant, AppID: s.AppID},
+				schemas.Feishu: {Source: feishu.NewSource(s.Call(pacer, logger), s.Tenant), TenantID: s.Tenant, AppID: s.AppID},
 			},
 			Workers: int(s.Workers), Patience: s.Patience, Once: once, Version: "chatlake/" + Version, Logger: logger,
 		}),
 	}, nil
 }
 
-// source composes what every call of Feishu goes through: retried, each try paced, with the app's token.
-func (f *Feishu) source(pacer *connectors.Pacer, logger *slog.Logger) *feishu.Source {
+// Call composes what every call of Feishu goes through: retried, each try paced, with the app's token.
+func (f *Feishu) Call(pacer *connectors.Pacer, logger *slog.Logger) connectors.Call {
 	call := feishu.NewCall(feishu.Config{
 		AppID: f.AppID, AppSecret: string(f.AppSecret), Tenant: f.Tenant, BaseURL: f.BaseURL,
 		ConnectorVersion: "chatlake/" + Version, Logger: logger,
 	})
-	return feishu.NewSource(connectors.Retry(connectors.Pace(call, pacer), connectors.Policy{Pacer: pacer, Logger: logger}), f.Tenant)
+	return connectors.Retry(connectors.Pace(call, pacer), connectors.Policy{Pacer: pacer, Logger: logger})
 }
 
 // Run extracts until ctx ends or, once, until all containers have ended.

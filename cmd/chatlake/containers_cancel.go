@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"chatlake/cmd/worker"
+	"chatlake/schemas"
+)
+
+// choice picks containers: those that fit all that is given.
+type choice struct{ key, platform, kind, id, conversation string }
+
+var kinds = []string{schemas.KindChat, schemas.KindThread, schemas.KindMessage, schemas.KindConversation, schemas.KindMessages}
+
+func (t *tool) containersCancelCommand() *cobra.Command {
+	var o choice
+	c := t.command(&cobra.Command{
+		Use:   "cancel",
+		Short: "Have containers read no further",
+		Long: "Have containers read no further in the epoch that they are in: what was read stays, and the extractor ends them as\n" +
+			"CANCELLED. What has ended already is left alone. 'containers add --again' reads a container anew.\n\n" +
+			"Name one by --kind and --id, or by its --key as 'containers list' shows it; or all of a --conversation: the chat, its\n" +
+			"threads and its look-ups, or those of one --kind. A chat that is read may show threads until the extractor has seen its\n" +
+			"cancellation: run it once more to cancel those.",
+		Example: "  chatlake containers cancel --kind chat --id oc_a0553eda9014c201e6969b478895c230\n" +
+			"  chatlake containers cancel --conversation oc_a0553eda9014c201e6969b478895c230 --kind thread",
+	}, &worker.ToolSettings{}, func(ctx context.Context) error { return t.containersCancel(ctx, o) })
+	f := c.Flags()
+	f.StringVar(&o.key, "key", "", "the container's key, as 'containers list' shows it")
+	f.StringVar(&o.platform, "platform", "", "only of this platform")
+	f.StringVar(&o.kind, "kind", "", "only of this kind: "+strings.Join(kinds, ", "))
+	f.StringVar(&o.id, "id", "", "the platform's id of the container; needs --kind")
+	f.StringVar(&o.conversation, "conversation", "", "id of the conversation that the containers belong to")
+	return c
+}
+
+func (o *choice) check() error {
+	if err := checkFilters(o.platform, o.kind); err != nil {
+		return err
+	}
+	switch {
+	case o.key != "" && *o != (choice{key: o.key}):
+		return usagef("--key names one container: leave out --platform, --kind, --id and --conversation")
+	case o.key == "" && o.id == "" && o.conversation == "":
+		return usagef("nothing says what to cancel: give --kind and --id, --key, or --conversation")
+	case o.id != "" && o.kind == "":
+		return usagef("--kind is missing, of --id %q", o.id)
+	}
+	return nil
+}
+
+// fits reports whether a container is meant.
+func (o *choice) fits(c *listed) bool {
+	return (o.key == "" || o.key == c.Key) && (o.platform == "" || o.platform == c.Platform) && (o.kind == "" || o.kind == c.Kind) &&
+		(o.id == "" || o.id == c.ID) && (o.conversation == "" || o.conversation == c.ConversationID)
+}
+
+// flags is the choice as it was given.
+func (o *choice) flags() string {
+	var out []string
+	for _, f := range [][2]string{{"--key", o.key}, {"--platform", o.platform}, {"--kind", o.kind}, {"--id", o.id}, {"--conversation", o.conversation}} {
+		if f[1] != "" {
+			out = append(out, f[0]+" "+f[1])
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// standing is a container that has ended, or is being ended.
+type standing struct {
+	Key   string `json:"key"`
+	Epoch int64  `json:"epoch"`
+	State string `json:"state"`
+}
+
+// cancelReport is the result of containers cancel.
+type cancelReport struct {
+	Cancelled []outcome  `json:"cancelled"`
+	Ended     []standing `json:"ended"` // left alone
+}
+
+var ended = []string{schemas.StateComplete, schemas.StateFailed, schemas.StateCancelled}
+
+func (t *tool) containersCancel(ctx context.Context, o choice) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	return t.connected(ctx, false, func(_ *worker.ToolSettings, n *worker.Connection) error {
+		known, err := readLedger(ctx, n, allPartitions(n.Partitions))
+		if err != nil {
+			return err
+		}
+		rows := slices.DeleteFunc(known.list(), func(c listed) bool { return !o.fits(&c) })
+		if len(rows) == 0 {
+			return fmt.Errorf("no container fits %s: see 'chatlake containers list'", o.flags())
+		}
+		r, err := cancelContainers(ctx, n, known, rows)
+		if err != nil {
+			return err
+		}
+		if t.json() {
+			return printJSON(t.out, r, true)
+		}
+		return t.printCancelled(r)
+	})
+}
+
+// cancelContainers writes those that have not ended once more, as cancelled, in the epoch in force: readers fold.
+func cancelContainers(ctx context.Context, n *worker.Connection, known *ledger, rows []listed) (*cancelReport, error) {
+	r := &cancelReport{Cancelled: []outcome{}, Ended: []standing{}}
+	now := schemas.MillisOf(time.Now())
+	var records []schemas.Record
+	for _, row := range rows {
+		if slices.Contains(ended, row.State) {
+			r.Ended = append(r.Ended, standing{row.Key, row.Epoch, row.State})
+			continue
+		}
+		c := *known.containers[schemas.ContainerKey(row.Key)]
+		c.Epoch, c.Cancelled, c.RequestedAt = row.Epoch, true, now
+		rec, err := containerRecord(n, &c)
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, rec)
+		r.Cancelled = append(r.Cancelled, outcome{Key: c.Key, Epoch: c.Epoch})
+	}
+	if len(records) == 0 {
+		return r, nil
+	}
+	return r, n.Client.Produce(ctx, records)
+}
+
+func (t *tool) printCancelled(r *cancelReport) error {
+	var b strings.Builder
+	for i, c := range r.Cancelled {
+		if i == mostNamed {
+			fmt.Fprintf(&b, "… and %d more\n", len(r.Cancelled)-i)
+			break
+		}
+		fmt.Fprintf(&b, "cancelled %s (epoch %d)\n", clean(c.Key), c.Epoch)
+	}
+	for i, c := range r.Ended {
+		if i == mostNamed {
+			fmt.Fprintf(&b, "… and %d more\n", len(r.Ended)-i)
+			break
+		}
+		fmt.Fprintf(&b, "left alone %s: %s in epoch %d\n", clean(c.Key), c.State, c.Epoch)
+	}
+	fmt.Fprintf(&b, "%d cancelled, %d had ended already\n", len(r.Cancelled), len(r.Ended))
+	_, err := fmt.Fprint(t.out, b.String())
+	return err
+}
