@@ -26,7 +26,8 @@ func (s *session) commitPage(ctx context.Context, r *reading, p *connectors.Page
 
 	cp := r.checkpoint
 	cp.State, cp.ErrorCode, cp.ErrorMessage = schemas.StateRunning, nil, nil
-	cp.Pages, cp.LastPageID = number, &page.ID
+	id := page.ID // a pointer into the page would keep its body for as long as the checkpoint is known
+	cp.Pages, cp.LastPageID = number, &id
 	cp.Items += int64(p.Items)
 	cp.Calls += int64(p.Calls)
 	if w := p.Next.Watermark; w != 0 {
@@ -120,7 +121,8 @@ func (s *session) close(ctx context.Context, r *reading, state string, why conne
 	page := s.lastPage(r, &cp, why.Code)
 	rec := page.Record(s.Topics.RawPages, s.log.Total())
 	cp.State, cp.Cursor, cp.ErrorCode, cp.ErrorMessage = state, nil, &why.Code, &why.Message
-	cp.Pages, cp.LastPageID = cp.Pages+1, &page.ID
+	id := page.ID
+	cp.Pages, cp.LastPageID = cp.Pages+1, &id
 	return s.commitCheckpoint(ctx, r, &cp, []schemas.Record{rec})
 }
 
