@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +28,7 @@ func BenchmarkNormalizer(b *testing.B) {
 	}
 	s.world, s.feishu = nil, nil // what they hold would be scanned by each collection while the clock runs
 	runtime.GC()
-	defer debug.SetGCPercent(debug.SetGCPercent(worker.GCPercent)) // as the program does
+	worker.TuneMemory() // as the program does
 	b.ResetTimer()
 	for i := range b.N {
 		settings := worker.NormalizerSettings{

@@ -77,14 +77,25 @@ func (r *Normalizer) Close() error {
 // normalizerProgram is the program normalizer.
 type normalizerProgram struct{ NormalizerSettings }
 
-// GCPercent is how far the heap of a normalizer may grow between collections, where GOGC does not say. It keeps little and
-// allocates much: at Go's 100 it spent a quarter of its time collecting, at 400 a tenth, for some 100 MB.
-const GCPercent = 400
+// A normalizer keeps little and allocates much: at Go's GOGC of 100 it spent a quarter of its time collecting, at 400 a
+// tenth. Above the soft limit, in bytes, it collects more often instead; caches of the index come on top of it.
+const (
+	gcPercent   = 400
+	memoryLimit = 224 << 20
+)
+
+// TuneMemory lets the process collect garbage as a normalizer should, where GOGC and GOMEMLIMIT do not say.
+func TuneMemory() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
+}
 
 func (p *normalizerProgram) run(ctx context.Context, o options) (int, error) {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(GCPercent)
-	}
+	TuneMemory()
 	logger := p.NewLogger(o.stderr)
 	r, err := NewNormalizer(ctx, p.NormalizerSettings, o.once, logger)
 	if err != nil {
