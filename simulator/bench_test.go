@@ -1,10 +1,14 @@
 package simulator_test
 
 import (
+	"crypto/sha1"
+	"encoding/hex"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"chatlake/simulator"
 )
@@ -35,5 +39,32 @@ func BenchmarkListPage(b *testing.B) {
 		if api.ServeHTTP(answer, r); answer.Code != http.StatusOK {
 			b.Fatalf("HTTP %d: %s", answer.Code, answer.Body)
 		}
+	}
+}
+
+// BenchmarkHistoryPage measures one page of 100 messages of Yunxin, without the network.
+func BenchmarkHistoryPage(b *testing.B) {
+	w := yunxinWorld(b, simulator.YunxinOptions{Conversations: 1})
+	key, secret := w.App()
+	at := time.Unix(1_700_000_000, 0)
+	api := simulator.NewYunxin(w, simulator.YunxinConfig{Now: func() time.Time { return at }})
+	r := httptest.NewRequest(http.MethodGet, historyPath("v2.1", w.Conversations()[0].APIID), nil)
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		nonce := strconv.Itoa(n)
+		sum := sha1.Sum([]byte(secret + nonce + "1700000000"))
+		for name, value := range map[string]string{"AppKey": key, "Nonce": nonce, "CurTime": "1700000000", "CheckSum": hex.EncodeToString(sum[:])} {
+			r.Header.Set(name, value)
+		}
+		answer := httptest.NewRecorder()
+		if api.ServeHTTP(answer, r); !strings.HasPrefix(answer.Body.String(), `{"code":200`) {
+			b.Fatalf("HTTP %d: %.200s", answer.Code, answer.Body)
+		}
+	}
+}
+
+func BenchmarkNewYunxinWorld(b *testing.B) {
+	for b.Loop() {
+		yunxinWorld(b, simulator.YunxinOptions{})
 	}
 }

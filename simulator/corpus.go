@@ -96,9 +96,8 @@ func openCorpus(path string) ([][]line, error) {
 	return days, nil
 }
 
-// joinDays makes chats of at least size lines out of consecutive days of one channel; what is left of a channel joins
-// its last chat. Line numbers of replies become indexes within the chat.
-func joinDays(days [][]line, size int) [][]line {
+// sortDays orders channel-days by channel and time.
+func sortDays(days [][]line) [][]line {
 	days = slices.Clone(days)
 	sort.SliceStable(days, func(i, j int) bool {
 		a, b := days[i][0], days[j][0]
@@ -107,6 +106,12 @@ func joinDays(days [][]line, size int) [][]line {
 		}
 		return a.minute < b.minute
 	})
+	return days
+}
+
+// joinDays makes chats of at least size lines out of consecutive days of one channel, in the order of sortDays; what is
+// left of a channel joins its last chat. Line numbers of replies become indexes within the chat.
+func joinDays(days [][]line, size int) [][]line {
 	var chats [][]line
 	for i, day := range days {
 		fresh := i == 0 || days[i-1][0].Channel != day[0].Channel
@@ -156,4 +161,46 @@ func numbered(day []line, from int) []line {
 		}
 	}
 	return day
+}
+
+// countDays tells of how many channel-days chats are made.
+func countDays(chats [][]line) int {
+	days := 0
+	for _, chat := range chats {
+		for i, l := range chat {
+			if i == 0 || chat[i-1].File != l.File {
+				days++
+			}
+		}
+	}
+	return days
+}
+
+// spread gives the lines of a minute times over it, in order; now and then two share a millisecond, and so do burst
+// lines in the middle.
+func spread(lines []line, c chance, burst int) []int64 {
+	times := make([]int64, len(lines))
+	minute := int64(0)
+	for i := 0; i < len(lines); {
+		minute = max(minute, lines[i].minute)
+		end := i + 1
+		for end < len(lines) && lines[end].minute <= minute {
+			end++
+		}
+		slot := 60_000 / (end - i)
+		for k := i; k < end; k++ {
+			times[k] = minute + int64((k-i)*slot+c.with("ms", k).below(slot))
+			if k > i && c.with("same", k).below(40) == 0 {
+				times[k] = times[k-1]
+			}
+		}
+		i = end
+	}
+	if n := min(burst, len(times)); n > 0 {
+		from := (len(times) - n) / 2
+		for k := from; k < from+n; k++ {
+			times[k] = times[from]
+		}
+	}
+	return times
 }

@@ -81,7 +81,7 @@ func firstSpeaker(lines []line) string {
 }
 
 func (b *builder) build() {
-	times := b.times()
+	times := spread(b.lines, b.c, b.w.options.Burst)
 	for i := range b.lines {
 		b.made[i] = b.message(i, times[i])
 	}
@@ -91,34 +91,6 @@ func (b *builder) build() {
 	b.forwards()
 	b.change()
 	b.finish()
-}
-
-// times spreads the lines of a minute over it in order; now and then two share a millisecond.
-func (b *builder) times() []int64 {
-	times := make([]int64, len(b.lines))
-	minute := int64(0)
-	for i := 0; i < len(b.lines); {
-		minute = max(minute, b.lines[i].minute)
-		end := i + 1
-		for end < len(b.lines) && b.lines[end].minute <= minute {
-			end++
-		}
-		slot := 60_000 / (end - i)
-		for k := i; k < end; k++ {
-			times[k] = minute + int64((k-i)*slot+b.c.with("ms", k).below(slot))
-			if k > i && b.c.with("same", k).below(40) == 0 {
-				times[k] = times[k-1]
-			}
-		}
-		i = end
-	}
-	if n := min(b.w.options.Burst, len(times)); n > 0 {
-		from := (len(times) - n) / 2
-		for k := from; k < from+n; k++ {
-			times[k] = times[from]
-		}
-	}
-	return times
 }
 
 // messageID makes an id in one of the two forms that the platform has.

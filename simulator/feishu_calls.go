@@ -125,9 +125,9 @@ func (f *Feishu) list(c *call, r *http.Request) *answer {
 	if refused != nil {
 		return refused
 	}
-	place, refused := f.openPlace(c, l.binding())
-	if refused != nil {
-		return refused
+	place, ok := f.openPlace(c, l.binding())
+	if !ok {
+		return refuseParameter("invalid page_token")
 	}
 	c.place = place
 	p := w.cut(l, order, place, c.pageToken != "")
@@ -138,14 +138,19 @@ func (f *Feishu) list(c *call, r *http.Request) *answer {
 		PageToken string            `json:"page_token,omitempty"`
 		Items     []json.RawMessage `json:"items"`
 	}{p.hasMore, p.token, p.items}})
-	a.served, a.kind, c.broken = p.served, l.kind, p.broken
+	how := uint8(shownInChat)
+	if l.kind == "thread" {
+		how = shownInThread
+	}
+	a.show(p.served, how)
+	c.broken = p.broken
 	return a
 }
 
 // cut takes one page out of an order. Places count from its beginning in both directions, so that messages that arrive
 // meanwhile shift nothing.
 func (w *World) cut(l listQuery, order []*Message, from pageToken, given bool) *page {
-	p := &page{query: l.binding(), items: []json.RawMessage{}}
+	p := &page{query: l.binding(), items: []json.RawMessage{}, breaks: brokenItem}
 	i, step := int(from.index), 1
 	if l.descending {
 		step = -1
@@ -164,7 +169,7 @@ func (w *World) cut(l listQuery, order []*Message, from pageToken, given bool) *
 			break
 		}
 		p.items = append(p.items, w.item(m, "", l.view))
-		p.served = append(p.served, m)
+		p.served = append(p.served, m.ID)
 	}
 	next := i
 	if l.descending {
@@ -211,16 +216,20 @@ func (f *Feishu) get(c *call, r *http.Request) *answer {
 	a := answerJSON(http.StatusOK, 0, envelope{Msg: "success", Data: struct {
 		Items []json.RawMessage `json:"items"`
 	}{p.items}})
-	a.served, a.kind, c.broken = p.served, "message", p.broken
+	if len(p.served) > 0 {
+		a.show(p.served[:1], shownByID)
+		a.show(p.served[1:], shownAsChild)
+	}
+	c.broken = p.broken
 	return a
 }
 
 // expand renders a message and what it forwards; with inner only that nested container and what is in it.
 func (w *World) expand(m *Message, inner string, v view) *page {
-	p := &page{}
+	p := &page{breaks: brokenItem}
 	add := func(m *Message, upper string) {
 		p.items = append(p.items, w.item(m, upper, v))
-		p.served = append(p.served, m)
+		p.served = append(p.served, m.ID)
 	}
 	within := map[string]bool{inner: true}
 	if inner == "" {

@@ -48,8 +48,8 @@ func (f *Feishu) listChats(c *call, r *http.Request) *answer {
 	if sort != "ByCreateTimeAsc" && sort != "ByActiveTimeDesc" {
 		return refuseField("sort_type", sort, "sort_type is optional, optional values: [ByCreateTimeAsc,ByActiveTimeDesc]")
 	}
-	place, refused := f.openPlace(c, "chats|"+sort)
-	if refused != nil {
+	place, ok := f.openPlace(c, "chats|"+sort)
+	if !ok {
 		return wrong(refuse(codeChatsParameter, "invalid page_token"))
 	}
 	f.world.mu.RLock()

@@ -82,18 +82,6 @@ type envelope struct {
 	Error *errorDetail `json:"error,omitempty"`
 }
 
-// answer is a response before it is sent.
-type answer struct {
-	status  int
-	code    int
-	header  http.Header
-	body    []byte
-	served  []*Message // shown by this answer, for the report
-	kind    string     // of container: chat, thread, message
-	wrong   bool       // the request itself was at fault
-	limited bool
-}
-
 // answerJSON is an answer with v as its body, which always encodes: it is made of structs of strings and numbers.
 func answerJSON(status, code int, v any) *answer {
 	body, err := json.Marshal(v)

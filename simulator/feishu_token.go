@@ -47,7 +47,7 @@ func (f *Feishu) token(c *call, r *http.Request) *answer {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	now := f.now().Add(c.skew)
+	now := f.clock().Add(c.skew)
 	t := &f.tokens
 	if left := t.expiry[t.current].Sub(now); t.current == "" || left < sameTokenWhile || left <= 0 {
 		t.issued++
@@ -56,11 +56,6 @@ func (f *Feishu) token(c *call, r *http.Request) *answer {
 	}
 	left := t.expiry[t.current].Sub(now)
 	return answerJSON(http.StatusOK, 0, tokenReply{Msg: "ok", TenantAccessToken: t.current, Expire: int64(left / time.Second)})
-}
-
-func wrong(a *answer) *answer {
-	a.wrong = true
-	return a
 }
 
 // RevokeTokens makes every token given out so far invalid; the next request for a token gives a fresh one.
@@ -82,7 +77,7 @@ func (f *Feishu) authorize(c *call, r *http.Request) *answer {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if expiry, known := f.tokens.expiry[token]; !known || !f.now().Add(c.skew).Before(expiry) {
+	if expiry, known := f.tokens.expiry[token]; !known || !f.clock().Add(c.skew).Before(expiry) {
 		return refuse(codeTokenInvalid, "")
 	}
 	return nil

@@ -62,6 +62,7 @@ func (m Mix) filled() Mix {
 type World struct {
 	options Options
 	seed    chance
+	days    int
 
 	mu      sync.RWMutex
 	chats   []*chatRoom
@@ -118,11 +119,11 @@ func NewWorld(o Options) (*World, error) {
 	if err != nil {
 		return nil, err
 	}
-	chats := capped(joinDays(days, o.ChatSize), o.Chats, o.Messages)
+	chats := capped(joinDays(sortDays(days), o.ChatSize), o.Chats, o.Messages)
 	if len(chats) == 0 {
 		return nil, fmt.Errorf("corpus %q holds no chat", o.CorpusFile)
 	}
-	w := &World{options: o, seed: chance(scramble(uint64(o.Seed))), rooms: map[string]*chatRoom{},
+	w := &World{options: o, seed: chance(scramble(uint64(o.Seed))), days: countDays(chats), rooms: map[string]*chatRoom{},
 		threads: map[string]*threadRoom{}, byID: map[string]*Message{}, nested: map[string]string{}}
 	w.addForeign()
 	for i, lines := range chats {
@@ -157,6 +158,9 @@ func capped(all [][]line, chats, lines int) [][]line {
 func (w *World) App() (id, secret, tenantKey string) {
 	return w.options.AppID, w.options.AppSecret, w.options.TenantKey
 }
+
+// Days tells how many channel-days of the corpus the world took, from its beginning; see YunxinOptions.Skip.
+func (w *World) Days() int { return w.days }
 
 // Chats lists the chats that the bot is in, p2p included, in order of creation.
 func (w *World) Chats() []Chat {
