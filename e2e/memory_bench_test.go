@@ -117,7 +117,7 @@ type endlessReader struct {
 func (r *endlessReader) Read(context.Context, time.Duration, int) (pipeline.Batch, error) {
 	var b pipeline.Batch
 	for ; len(b.Records) < 64 && r.next < r.pages; r.next++ {
-		rec := pageOf(r.topic, r.next)
+		rec := endlessPage(r.topic, r.next)
 		rec.Offset = r.next
 		b.Records = append(b.Records, rec)
 	}
@@ -125,8 +125,8 @@ func (r *endlessReader) Read(context.Context, time.Duration, int) (pipeline.Batc
 	return b, nil
 }
 
-// pageOf is page n of a topic in which the pages of 100 chats take turns.
-func pageOf(topic string, n int64) schemas.Record {
+// endlessPage is page n of a topic in which the pages of 100 chats take turns.
+func endlessPage(topic string, n int64) schemas.Record {
 	chat := fmt.Sprintf("oc_%032x", n%100)
 	p := schemas.Page{
 		Container: schemas.NewContainerKey(schemas.Feishu, "cli_1", schemas.KindChat, chat), Type: schemas.FeishuMessagesList,
