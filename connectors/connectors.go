@@ -47,8 +47,11 @@ type Page struct {
 	// Found holds containers that the page shows, such as its threads. Kind, ID and Cause are set; the pipeline
 	// fills in the rest from the container that was read.
 	Found []schemas.Container
-	Items int // messages shown
-	Calls int // API calls made for this step, retries counted
+	// Missing holds messages that the container asks for by id and that are not to be had: RecordID, Class and Message, and
+	// Pointer where the page's body tells of it. Each stands in one page of an epoch.
+	Missing []Failed
+	Items   int // messages shown
+	Calls   int // API calls made for this step, retries counted
 	// Next is the position after this page.
 	Next Position
 	// Final says that nothing is left to read. Failed, where not nil, says that the container cannot be read any
@@ -72,7 +75,7 @@ type Source interface {
 	Pages(ctx context.Context, c *schemas.Container, from Position) iter.Seq2[*Page, error]
 }
 
-// Failed is one item of a page that could not be decoded.
+// Failed is one item of a page that could not be decoded or was not to be had.
 type Failed struct {
 	Page     int    // which of the pages that were decoded together holds it
 	Pointer  string // JSON Pointer of the item in the page's body, "" for the whole page

@@ -64,6 +64,9 @@ func (s *session) begin(key schemas.ContainerKey, stop context.CancelCauseFunc) 
 	}
 	c, cp := s.containers[key], s.checkpoints[key]
 	r := &reading{platform: s.Platforms[c.Platform], key: key, container: *c}
+	if spelling := s.spellings[c.ConversationID]; c.Kind == schemas.KindMessages && c.ID == c.ConversationID && spelling != "" {
+		r.container.ID = spelling
+	}
 	switch {
 	case cp == nil:
 		r.checkpoint = schemas.Checkpoint{ContainerKey: c.Key, Epoch: c.Epoch}

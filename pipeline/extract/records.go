@@ -48,13 +48,17 @@ func (s *session) commitPage(ctx context.Context, r *reading, p *connectors.Page
 		return err
 	}
 	records = append(records, more...)
-	if err := s.commitCheckpoint(ctx, r, &cp, records); err != nil {
+	missing, err := s.missing(r, p.Missing, page)
+	if err != nil {
+		return err
+	}
+	if err := s.commitCheckpoint(ctx, r, &cp, append(records, missing...)); err != nil {
 		return err
 	}
 	s.stats.Pages.Add(1)
 	s.stats.Items.Add(int64(p.Items))
 	s.stats.Calls.Add(int64(p.Calls))
-	s.stats.DeadLetters.Add(int64(len(more) - len(found)))
+	s.stats.DeadLetters.Add(int64(len(more) - len(found) + len(missing)))
 	s.add(found)
 	return nil
 }
@@ -104,12 +108,31 @@ func (s *session) found(r *reading, shown []schemas.Container, page *schemas.Pag
 	return found, records, nil
 }
 
+// missing gives the dead letters of messages that were asked for by id and are not to be had. A look-up has none: there the
+// link says what became of its target.
+func (s *session) missing(r *reading, gone []connectors.Failed, page *schemas.Page) (records []schemas.Record, err error) {
+	if r.container.Cause == schemas.CauseLookup {
+		return nil, nil
+	}
+	for _, f := range gone {
+		rec, err := s.deadLetter(pipeline.DeadLetter(pipeline.Fault{
+			Stage: schemas.StageExtract, Class: f.Class, Message: f.Message, Conversation: r.conversation(), Container: r.key,
+			PageID: page.ID, ItemPointer: f.Pointer, RecordID: f.RecordID,
+		}, s.Now()))
+		if err != nil {
+			return nil, err
+		}
+		records = append(records, rec)
+	}
+	return records, nil
+}
+
 // add folds containers in that this session has written itself, without waiting to read them back.
 func (s *session) add(found []*schemas.Container) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range found {
-		if s.containers.Add(c) {
+		if s.fold(c) {
 			s.changed(schemas.ContainerKey(c.Key))
 		}
 	}

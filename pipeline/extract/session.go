@@ -24,6 +24,7 @@ type session struct {
 
 	mu          sync.Mutex
 	containers  schemas.Fold
+	spellings   map[string]string // of conversation ids, see fold
 	checkpoints map[schemas.ContainerKey]*schemas.Checkpoint
 	running     map[schemas.ContainerKey]context.CancelCauseFunc
 	queue       []schemas.ContainerKey
@@ -42,7 +43,7 @@ type pause struct {
 func (e *Extractor) load(ctx context.Context, log pipeline.Log) (*session, error) {
 	s := &session{
 		Extractor: e, log: log, commits: make(chan *commit), wake: make(chan struct{}, 1),
-		containers: schemas.Fold{}, checkpoints: map[schemas.ContainerKey]*schemas.Checkpoint{},
+		containers: schemas.Fold{}, spellings: map[string]string{}, checkpoints: map[schemas.ContainerKey]*schemas.Checkpoint{},
 		running: map[schemas.ContainerKey]context.CancelCauseFunc{}, queued: map[schemas.ContainerKey]bool{},
 		later: map[schemas.ContainerKey]*pause{},
 	}
@@ -74,6 +75,18 @@ func (e *Extractor) load(ctx context.Context, log pipeline.Log) (*session, error
 	}
 	s.position.Store(max(start, stable))
 	return s, err
+}
+
+// fold takes a container record in and reports whether it changed what stands. mu is held.
+//
+// A platform may spell a conversation in the name of one of its members, and want that spelling in calls; a look-up, whose
+// container the normalizer writes, knows the canonical id alone. It is read in the spelling of the container that came first.
+func (s *session) fold(c *schemas.Container) bool {
+	named := c.Kind == schemas.KindConversation || c.Kind == schemas.KindMessages
+	if named && c.ID != c.ConversationID && s.spellings[c.ConversationID] == "" {
+		s.spellings[c.ConversationID] = c.ID
+	}
+	return s.containers.Add(c)
 }
 
 // changed queues a container where something is to be done for it; what runs for it is stopped first. mu is held.

@@ -29,7 +29,7 @@ func (s *session) take(ctx context.Context, r *schemas.Record) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.containers.Add(c) {
+	if s.fold(c) {
 		s.changed(schemas.ContainerKey(c.Key))
 	}
 	return nil
