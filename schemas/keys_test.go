@@ -32,6 +32,19 @@ func TestPart(t *testing.T) {
 	}
 }
 
+func TestUnpart(t *testing.T) {
+	for _, s := range []string{"", "oc_1", "a/b%c!d#e", "%2F", "\x00\x1f\x7f", "日本"} {
+		if got := schemas.Unpart(schemas.Part(s)); got != s {
+			t.Errorf("%q came back as %q", s, got)
+		}
+	}
+	for in, want := range map[string]string{"%": "%", "a%2": "a%2", "%zz": "%zz", "%+1": "%+1", "%41": "A"} {
+		if got := schemas.Unpart(in); got != want {
+			t.Errorf("%q gives %q, want %q", in, got, want)
+		}
+	}
+}
+
 func TestKeys(t *testing.T) {
 	for want, got := range map[string]string{
 		"feishu/t%2F1/oc_1":             string(schemas.NewConversationKey("feishu", "t/1", "oc_1")),

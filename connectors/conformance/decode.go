@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -11,25 +12,40 @@ import (
 	"chatlake/schemas"
 )
 
-// stored is a page as the topic of raw pages holds it, and how many messages its source counted, -1 where it did not.
-type stored struct {
-	schemas.Page
-	items int
+// group is what a decoder is given at once: a page of the topic of raw pages, last, with the expansions before it.
+type group struct {
+	pages []schemas.Page
+	items int // messages that the source counted in the page, -1 where it did not
 }
 
-// storedPages reads all containers and gives their pages as they are written.
-func storedPages(t *testing.T, p Platform) []stored {
+func (g *group) String() string {
+	page := &g.pages[len(g.pages)-1]
+	return page.Type + " " + page.Request + " after " + strconv.Itoa(len(g.pages)-1) + " expansions"
+}
+
+// groups reads all containers and gives their pages as they are written and normalized.
+func groups(t *testing.T, p Platform) []group {
 	t.Helper()
-	var all []stored
+	var all []group
 	for _, c := range p.Containers {
 		for n, page := range read(t, p.Start(t).Source, c, connectors.Position{}) {
-			for i, r := range responses(page) {
-				s := stored{rawPage(c, &r, int64(n+1)), -1}
-				if i == len(page.Opening)+len(page.Expansions) {
-					s.Final, s.items = page.Final, page.Items
-				}
-				all = append(all, s)
+			number := int64(n + 1)
+			for i := range page.Opening {
+				all = append(all, group{[]schemas.Page{rawPage(c, &page.Opening[i], 0)}, -1})
 			}
+			var pages []schemas.Page
+			for i := range page.Expansions {
+				pages = append(pages, rawPage(c, &page.Expansions[i], number))
+			}
+			last := rawPage(c, &page.Response, number)
+			last.Final = page.Final
+			g := group{append(pages, last), page.Items}
+			for i := range g.pages {
+				if expands := i < len(g.pages)-1; g.pages[i].Expansion() != expands {
+					t.Errorf("%s: page %d of the group is taken for an expansion: %t", &g, i, !expands)
+				}
+			}
+			all = append(all, g)
 		}
 	}
 	return all
@@ -53,119 +69,180 @@ func rawPage(c *schemas.Container, r *connectors.Response, number int64) schemas
 	}
 }
 
-// told is what a decoder says of a page, in memory of its own.
-func told(t *testing.T, d connectors.Decoder, page *schemas.Page, out *connectors.Decoded) string {
+// told is what a decoder says of some pages, in memory of its own.
+func told(t *testing.T, d connectors.Decoder, pages []schemas.Page, out *connectors.Decoded) string {
 	t.Helper()
-	d.Decode([]schemas.Page{*page}, out)
+	d.Decode(pages, out)
 	said := *out
+	// None is none, whether memory is kept or not.
 	if len(said.Readings) == 0 {
-		said.Readings = nil // none is none, whether memory is kept or not
+		said.Readings = nil
+	}
+	if len(said.Answers) == 0 {
+		said.Answers = nil
 	}
 	if len(said.Failed) == 0 {
 		said.Failed = nil
 	}
 	b, err := json.Marshal(&said)
 	if err != nil {
-		t.Fatalf("page %s: what was decoded cannot be written: %v", page.Request, err)
+		t.Fatalf("page %s: what was decoded cannot be written: %v", pages[len(pages)-1].Request, err)
 	}
 	return string(b)
 }
 
 func testDecode(t *testing.T, p Platform) {
-	pages := storedPages(t, p)
+	all := groups(t, p)
 	d := p.NewDecoder()
 	var out, fresh connectors.Decoded
-	for i := range pages {
-		page := &pages[i]
-		body := string(page.Body)
-		first := told(t, d, &page.Page, &out)
-		checkDecoded(t, page, &out)
-		told(t, d, &pages[(i+1)%len(pages)].Page, &out)
-		if again := told(t, d, &page.Page, &out); again != first {
-			t.Errorf("page %s: decoded again after another page:\n%.1500s\nwas\n%.1500s", page.Request, again, first)
+	for i := range all {
+		g := &all[i]
+		var bodies []string
+		for _, page := range g.pages {
+			bodies = append(bodies, string(page.Body))
 		}
-		if other := told(t, p.NewDecoder(), &page.Page, &fresh); other != first {
-			t.Errorf("page %s: decoded by a fresh decoder:\n%.1500s\nwas\n%.1500s", page.Request, other, first)
+		first := told(t, d, g.pages, &out)
+		checkDecoded(t, g, &out)
+		told(t, d, all[(i+1)%len(all)].pages, &out)
+		if again := told(t, d, g.pages, &out); again != first {
+			t.Errorf("%s: decoded again after other pages:\n%.1500s\nwas\n%.1500s", g, again, first)
 		}
-		if string(page.Body) != body {
-			t.Errorf("page %s: decoding changed the body", page.Request)
+		if other := told(t, p.NewDecoder(), g.pages, &fresh); other != first {
+			t.Errorf("%s: decoded by a fresh decoder:\n%.1500s\nwas\n%.1500s", g, other, first)
+		}
+		for n, page := range g.pages {
+			if string(page.Body) != bodies[n] {
+				t.Errorf("%s: decoding changed the body of page %d", g, n)
+			}
+		}
+		for n := range g.pages { // expansions may come without their page, and a page without them
+			alone := group{g.pages[n : n+1], -1}
+			told(t, d, alone.pages, &out)
+			checkDecoded(t, &alone, &out)
 		}
 	}
 }
 
-// checkDecoded checks that every item of a page is accounted for, and that readings belong to the page.
-func checkDecoded(t *testing.T, page *stored, out *connectors.Decoded) {
+// Check checks that what was decoded of some pages agrees with itself and with them, whatever the pages hold.
+func Check(t testing.TB, pages []schemas.Page, out *connectors.Decoded) {
 	t.Helper()
+	checkDecoded(t, &group{pages, -1}, out)
+}
+
+// checkDecoded checks that every item of a page is accounted for, and that readings belong to their pages.
+func checkDecoded(t testing.TB, g *group, out *connectors.Decoded) {
+	t.Helper()
+	last := len(g.pages) - 1
 	pointers, rows := map[string]bool{}, map[string]bool{}
 	for i := range out.Readings {
-		m := &out.Readings[i].Message
+		r := &out.Readings[i]
+		m := &r.Message
 		pointer := m.Provenance.ItemPointer
-		pointers[pointer] = true
+		if r.Page < 0 || r.Page > last {
+			t.Fatalf("%s: reading %d is of page %d", g, i, r.Page)
+		}
+		if r.Page == last {
+			pointers[pointer] = true
+		}
 		if pointer == "" || m.MessageID == "" || m.Platform == "" || m.TenantID == "" || m.ContentKind == "" || m.State == "" {
-			t.Errorf("page %s: reading %d lacks something: %+v", page.Request, i, m)
+			t.Errorf("%s: reading %d lacks something: %+v", g, i, m)
 		}
 		if prefix := schemas.Part(m.Platform) + "/" + schemas.Part(m.TenantID) + "/"; !strings.HasPrefix(m.RecordID, prefix) {
-			t.Errorf("page %s: reading %d has record_id %q", page.Request, i, m.RecordID)
+			t.Errorf("%s: reading %d has record_id %q", g, i, m.RecordID)
 		}
-		if rows[m.RecordID+pointer] {
-			t.Errorf("page %s: %s is told twice by one item", page.Request, m.RecordID)
+		row := m.RecordID + " " + strconv.Itoa(r.Page) + pointer
+		if rows[row] {
+			t.Errorf("%s: %s is told twice by one item", g, m.RecordID)
 		}
-		rows[m.RecordID+pointer] = true
+		rows[row] = true
 	}
 	for _, f := range out.Failed {
-		pointers[f.Pointer] = true
-		if f.Class == "" || f.Message == "" {
-			t.Errorf("page %s: failed item without a reason: %+v", page.Request, f)
+		if f.Page == last {
+			pointers[f.Pointer] = true
+		}
+		if f.Class == "" || f.Message == "" || f.Page < 0 || f.Page > last {
+			t.Errorf("%s: failed item without a reason or a page: %+v", g, f)
 		}
 	}
-	if len(pointers) < page.items {
-		t.Errorf("page %s: %d items are accounted for, its source counted %d", page.Request, len(pointers), page.items)
+	if len(pointers) < g.items {
+		t.Errorf("%s: %d items are accounted for, its source counted %d", g, len(pointers), g.items)
 	}
+	checkAnswers(t, g, out)
+	checkForwards(t, g, out)
 }
 
 // mutationsEach is how many broken copies of each page are decoded, of each kind.
 const mutationsEach = 64
 
 func testMutated(t *testing.T, p Platform) {
-	pages := storedPages(t, p)
 	d, random := p.NewDecoder(), rand.New(rand.NewPCG(1, 2))
 	var out connectors.Decoded
-	for i := range pages {
-		good := &pages[i]
-		want := told(t, d, &good.Page, &out)
+	for _, g := range groups(t, p) {
+		want := told(t, d, g.pages, &out)
 		texts := textsOf(&out)
-		for n := range 2 * mutationsEach {
-			page := good.Page
-			if n < mutationsEach {
-				page.Body = good.Body[:(n+1)*len(good.Body)/(mutationsEach+1)]
+		var traces []bool
+		for i := range g.pages {
+			traces = append(traces, traced(&out, i))
+		}
+		for n := range 2 * mutationsEach * len(g.pages) {
+			broken := group{slices.Clone(g.pages), -1}
+			which, kind := n%len(g.pages), n/len(g.pages)
+			page := &broken.pages[which]
+			good := page.Body
+			if kind < mutationsEach {
+				page.Body = good[:(kind+1)*len(good)/(mutationsEach+1)]
 			} else {
-				page.Body = scramble(random, good.Body)
+				page.Body = scramble(random, good)
 			}
-			decodeBroken(t, d, &page, &out)
-			if n < mutationsEach && good.items > 0 && len(page.Body) > 0 && len(out.Readings)+len(out.Failed) == 0 {
-				t.Errorf("page %s cut to %d of %d bytes leaves no trace", page.Request, len(page.Body), len(good.Body))
+			decodeBroken(t, d, &broken, &out)
+			if traces[which] && g.items != 0 && kind < mutationsEach && len(page.Body) > 0 && !traced(&out, which) && !incomplete(&out) {
+				t.Errorf("%s: page %d, cut to %d of %d bytes, leaves no trace", &g, which, len(page.Body), len(good))
 			}
 			for _, f := range out.Failed {
 				if slices.ContainsFunc(texts, func(text string) bool { return strings.Contains(f.Message, text) }) {
-					t.Errorf("page %s: the reason of a failure shows what a message says: %q", page.Request, f.Message)
+					t.Errorf("%s: the reason of a failure shows what a message says: %q", &g, f.Message)
 				}
 			}
 		}
-		if again := told(t, d, &good.Page, &out); again != want {
-			t.Errorf("page %s: decoded otherwise after broken pages", good.Request)
+		if again := told(t, d, g.pages, &out); again != want {
+			t.Errorf("%s: decoded otherwise after broken pages", &g)
 		}
 	}
 }
 
-// decodeBroken decodes a page that may be anything; a panic is a failure that shows the page.
-func decodeBroken(t *testing.T, d connectors.Decoder, page *schemas.Page, out *connectors.Decoded) {
+// traced reports whether anything was said of a page.
+func traced(out *connectors.Decoded, page int) bool {
+	for i := range out.Readings {
+		if out.Readings[i].Page == page {
+			return true
+		}
+	}
+	return slices.ContainsFunc(out.Answers, func(a connectors.Answer) bool { return a.Page == page }) ||
+		slices.ContainsFunc(out.Failed, func(f connectors.Failed) bool { return f.Page == page })
+}
+
+// incomplete reports whether a merged forward says that its expansion is not whole: what is missing is told there.
+func incomplete(out *connectors.Decoded) bool {
+	return slices.ContainsFunc(out.Readings, func(r connectors.Reading) bool {
+		e := r.Message.Forward.Expansion
+		return e == schemas.ExpansionPartial || e == schemas.ExpansionFailed
+	})
+}
+
+// decodeBroken decodes pages of which one may be anything; a panic is a failure that shows it.
+func decodeBroken(t *testing.T, d connectors.Decoder, g *group, out *connectors.Decoded) {
 	t.Helper()
+	bodies := make([][]byte, len(g.pages))
+	for i := range g.pages {
+		bodies[i] = g.pages[i].Body
+	}
 	defer func() {
 		if p := recover(); p != nil {
-			t.Fatalf("page %s: decoding panics: %v\n%q", page.Request, p, page.Body)
+			t.Fatalf("%s: decoding panics: %v\n%+q", g, p, bodies)
 		}
 	}()
-	told(t, d, page, out)
+	told(t, d, g.pages, out)
+	checkDecoded(t, g, out)
 }
 
 // scramble changes a few bytes of a copy of b.

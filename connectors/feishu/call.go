@@ -88,7 +88,7 @@ func NewCall(cfg Config) connectors.Call {
 		log = slog.New(slog.DiscardHandler)
 	}
 	c := &caller{
-		client: clientOf(cfg.Client), base: strings.TrimRight(base, "/"), agent: cfg.ConnectorVersion,
+		client: connectors.APIClient(cfg.Client), base: strings.TrimRight(base, "/"), agent: cfg.ConnectorVersion,
 		appID: cfg.AppID, secret: cfg.AppSecret,
 		pacer: connectors.NewPacer(map[string]connectors.Quota{tokenAPI: tokenQuota}),
 	}
@@ -179,16 +179,16 @@ func (c *caller) send(ctx context.Context, r *connectors.Request, show credentia
 	if show.token != "" {
 		req.Header.Set("Authorization", "Bearer "+show.token)
 	}
-	a := c.exchange(req)
-	if ctx.Err() != nil && a.err != nil {
+	a := connectors.Exchange(c.client, req)
+	if ctx.Err() != nil && a.Err != nil {
 		return nil, ctx.Err()
 	}
 	resp := &connectors.Response{
-		Type: r.API, Request: r.Line(), Subject: r.Subject, HTTPStatus: a.status, LogID: a.logID(), Time: a.at, Body: a.body, Calls: 1,
+		Type: r.API, Request: r.Line(), Subject: r.Subject, HTTPStatus: a.Status, LogID: logID(a), Time: a.At, Body: a.Body, Calls: 1,
 	}
 	if e := c.judge(r, a, resp); e != nil {
 		e.API, e.Calls = r.API, 1
-		if a.status != 0 {
+		if a.Status != 0 {
 			e.Response = resp
 		}
 		return nil, e
@@ -197,67 +197,67 @@ func (c *caller) send(ctx context.Context, r *connectors.Request, show credentia
 }
 
 // judge fills in the answer's code and gives the error that it means, nil where all is well.
-func (c *caller) judge(r *connectors.Request, a *answer, resp *connectors.Response) *connectors.Error {
-	if a.tooLarge {
-		resp.Error, resp.Body = codeTooLarge, nil // a part of a body is no body
+func (c *caller) judge(r *connectors.Request, a *connectors.Reply, resp *connectors.Response) *connectors.Error {
+	if a.TooLarge {
+		resp.Error, resp.Body = connectors.CodeTooLarge, nil // a part of a body is no body
 		return &connectors.Error{
-			Class: connectors.ClassItem, Code: codeTooLarge, Message: fmt.Sprintf("the body is longer than %d bytes", connectors.MaxBody),
+			Class: connectors.ClassItem, Code: connectors.CodeTooLarge, Message: fmt.Sprintf("the body is longer than %d bytes", connectors.MaxBody),
 		}
 	}
-	if a.err != nil {
+	if a.Err != nil {
 		return c.broken(a)
 	}
 	p := parsers.Get().(*connectors.Parser)
 	defer parsers.Put(p)
-	envelope, err := p.Parse(a.body)
-	if err != nil && json.Valid(a.body) {
+	envelope, err := p.Parse(a.Body)
+	if err != nil && json.Valid(a.Body) {
 		// It came whole, beyond what the parser takes, and would come so again: asking for ever would hold up the container.
-		resp.Error = codeTooComplex
-		return &connectors.Error{Class: connectors.ClassItem, Code: codeTooComplex, Message: "the body is refused", Err: err}
+		resp.Error = connectors.CodeTooComplex
+		return &connectors.Error{Class: connectors.ClassItem, Code: connectors.CodeTooComplex, Message: "the body is refused", Err: err}
 	}
 	code, ok := envelope.Get("code").Int()
 	if err != nil || !ok {
 		return c.unreadable(a)
 	}
 	resp.Code = strconv.FormatInt(code, 10)
-	v := classify(r, a.status, code)
+	v := classify(r, a.Status, code)
 	if v.class == 0 {
 		return nil
 	}
 	e := &connectors.Error{Class: v.class, Code: resp.Code, Message: v.means}
 	if code == 0 {
-		e.Code = statusCode(a.status)
+		e.Code = statusCode(a.Status)
 	}
 	if said := c.said(envelope); said != "" {
 		e.Message += ": " + said
 	}
 	if v.class == connectors.ClassThrottled || v.class == connectors.ClassUnavailable {
-		e.RetryAfter = a.reset()
+		e.RetryAfter = reset(a)
 	}
 	return e
 }
 
 // broken is the error of an answer that did not come, or not whole. It keeps the words of the cause only: those may
 // have to be redacted, and an attempt that ran out of its own time must not look like the caller's context.
-func (c *caller) broken(a *answer) *connectors.Error {
-	e := &connectors.Error{Class: connectors.ClassUnavailable, Err: errors.New(c.redact(a.err.Error()))}
-	if a.status == http.StatusTooManyRequests {
-		e.Class, e.RetryAfter = connectors.ClassThrottled, a.reset()
+func (c *caller) broken(a *connectors.Reply) *connectors.Error {
+	e := &connectors.Error{Class: connectors.ClassUnavailable, Err: errors.New(c.redact(a.Err.Error()))}
+	if a.Status == http.StatusTooManyRequests {
+		e.Class, e.RetryAfter = connectors.ClassThrottled, reset(a)
 	}
-	e.Code, e.Message = fault(a.err, a.status != 0)
+	e.Code, e.Message = fault(a)
 	return e
 }
 
 // unreadable is the error of a body that is not the platform's envelope, such as a gateway's page in HTML.
-func (c *caller) unreadable(a *answer) *connectors.Error {
+func (c *caller) unreadable(a *connectors.Reply) *connectors.Error {
 	e := &connectors.Error{
-		Class: connectors.ClassUnavailable, Code: codeUnreadable,
-		Message: fmt.Sprintf("HTTP status %d with a body of %d bytes that is not the API's JSON", a.status, len(a.body)),
+		Class: connectors.ClassUnavailable, Code: connectors.CodeUnreadable,
+		Message: fmt.Sprintf("HTTP status %d with a body of %d bytes that is not the API's JSON", a.Status, len(a.Body)),
 	}
-	if v := classifyStatus(a.status); v.class == connectors.ClassThrottled {
+	if v := classifyStatus(a.Status); v.class == connectors.ClassThrottled {
 		e.Class, e.Message = v.class, v.means
 	}
-	e.RetryAfter = a.reset()
+	e.RetryAfter = reset(a)
 	return e
 }
 

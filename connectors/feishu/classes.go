@@ -12,17 +12,6 @@ import (
 // tokenAPI names the endpoint that gives tenant access tokens, in errors and budgets.
 const tokenAPI = "feishu.auth.v3.tenant_access_token"
 
-// Codes of chatlake for answers that carry none of the platform's.
-const (
-	codeUnreadable  = "unreadable"  // the body is not the JSON envelope
-	codeTimeout     = "timeout"     // no answer, or not all of it, in time
-	codeReset       = "reset"       // the connection broke
-	codeUnreachable = "unreachable" // no connection
-	codeRedirect    = "redirect"    // the answer sends us elsewhere
-	codeTooLarge    = "too_large"   // the body is longer than connectors.MaxBody
-	codeTooComplex  = "too_complex" // the body is nested deeper, or has more values, than package connectors reads
-)
-
 // verdict is what a code calls for and what it means.
 type verdict struct {
 	class connectors.Class
@@ -160,7 +149,7 @@ func classifyStatus(status int) verdict {
 // statusCode is chatlake's code for an answer that has only an HTTP status.
 func statusCode(status int) string {
 	if status >= 300 && status < 400 {
-		return codeRedirect
+		return connectors.CodeRedirect
 	}
 	return "http_" + strconv.Itoa(status)
 }

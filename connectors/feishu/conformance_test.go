@@ -33,8 +33,15 @@ var conversation = script{
 		say("om_4", 1700000004000, "merge_forward", `Merged and Forwarded Message`),
 		say("om_c1", 1600000001000, "text", `{\"text\":\"said long ago elsewhere\"}`, `"upper_message_id":"om_4"`),
 		say("om_c2", 1600000002000, "merge_forward", `x`, `"upper_message_id":"om_4"`),
-		say("om_c3", 1600000003000, "text", `{\"text\":\"said in the inner one\"}`, `"upper_message_id":"om_c2"`)),
-	"get om_9": `400 {"code":230110,"msg":"The message is deleted"}`,
+		say("om_c3", 1600000003000, "text", `{\"text\":\"said in the inner one\"}`, `"upper_message_id":"om_c2","parent_id":"om_c1"`),
+		say("om_c4", 1600000004000, "merge_forward", `x`, `"upper_message_id":"om_c2"`)),
+	"get om_c4": list("",
+		say("om_c4", 1600000004000, "merge_forward", `x`, `"upper_message_id":"om_c2"`),
+		say("om_c5", 1600000005000, "text", `{\"text\":\"only told when asked for\"}`, `"upper_message_id":"om_c4"`),
+		say("om_c6", 1600000006000, "merge_forward", `x`, `"upper_message_id":"om_c4"`)),
+	"get om_c6": `400 {"code":230050,"msg":"The message is invisible"}`,
+	"get om_12": `400 {"code":99992354,"msg":"ids not existed"}`,
+	"get om_9":  `400 {"code":230110,"msg":"The message is deleted"}`,
 	"list omt_1": list("more",
 		say("om_2", 1700000002000, "post", `{\"title\":\"Notes\",\"content\":[[{\"tag\":\"text\",\"text\":\"first line of notes\"}]]}`, `"thread_id":"omt_1"`),
 		say("om_10", 1700000010000, "text", `{\"text\":\"answer within the thread\"}`, `"thread_id":"omt_1","parent_id":"om_2","root_id":"om_2"`)),
@@ -70,7 +77,7 @@ func TestConformance(t *testing.T) {
 			}
 		},
 		NewDecoder: func() connectors.Decoder { return feishu.NewDecoder() },
-		Containers: []*schemas.Container{container("chat", "oc_1"), container("thread", "omt_1"), container("message", "om_4")},
+		Containers: []*schemas.Container{container("chat", "oc_1"), container("thread", "omt_1"), container("message", "om_4"), container("message", "om_12")},
 		Secrets:    []string{appSecret, "t-token"},
 	})
 }

@@ -20,6 +20,7 @@ const (
 	classBadKey     = "bad_key"    // the page's keys do not name a tenant and a conversation
 	classBadItem    = "bad_item"   // an item is no object
 	classMissingID  = "missing_id" // an item has no usable message_id
+	classUnplaced   = "unplaced"   // children of a merged forward that no page shows
 )
 
 // Decoder reads Feishu's response bodies, as
@@ -30,24 +31,26 @@ const (
 // gives share no memory with the page's body and none with what a later Decode gives, so that a copied Message may be
 // kept, at the price of the blocks that it shares with its neighbours, some 80 KiB; only the slices Readings and Failed
 // of a Decoded that is passed in again are used again.
-type Decoder struct {
+type Decoder struct{ r reader }
+
+// reader is what a Decoder works with.
+type reader struct {
+	connectors.Draft
 	envelope connectors.Parser // the page
-	item     connectors.Parser // single items of a page that is not JSON as a whole
+	one      connectors.Parser // single items of a page that is not JSON as a whole
 	content  connectors.Parser // body.content
-	mem      memory
-	pointers []string // "/data/items/N"
-	record   []byte   // scratch for record ids
-	raw      []byte   // scratch for values of a wrong kind
-	day      int64    // of date, in days since 1970
+	pointers []string          // "/data/items/N"
+	record   []byte            // scratch for record ids
+	day      int64             // of date, in days since 1970
 	date     string
 
+	forwards forwards
+
 	page  *schemas.Page
+	no    int // of page, among those that are decoded together
 	at    place
-	clean bool             // its body is valid UTF-8, and so is every string in it
-	m     *schemas.Message // the message that is being decoded
-	flat  flat             // its text
-	full  bool             // it has more attachments than are kept
-	byKey map[string]int   // its mentions, where they are many
+	full  bool           // it has more attachments than are kept
+	byKey map[string]int // its mentions, where they are many
 }
 
 // place is what a page's header says of its messages.
@@ -68,45 +71,53 @@ func NewDecoder() *Decoder { return &Decoder{} }
 
 // Decode replaces what out holds by what pages say, see connectors.Decoder.
 //
-// A page that holds a platform error, was given up or has no body gives nothing: it is a definitive answer, and what
-// follows from it is the pipeline's. Of a messages.get page that expands a merged forward only the forward itself is
-// a reading; its children are left to its expansion.
-func (d *Decoder) Decode(pages []schemas.Page, out *connectors.Decoded) {
+// A page that holds a platform error, was given up or has no body shows no messages; what it says of the message that
+// it is about is an Answer, or the reason why a merged forward is not expanded. Children of merged forwards come last.
+func (d *Decoder) Decode(pages []schemas.Page, out *connectors.Decoded) { d.r.group(pages, out) }
+
+func (d *reader) group(pages []schemas.Page, out *connectors.Decoded) {
 	out.Readings, out.Answers, out.Failed, out.ConversationKind = out.Readings[:0], out.Answers[:0], out.Failed[:0], ""
 	for i := range pages {
 		readings, failed := len(out.Readings), len(out.Failed)
-		d.decode(&pages[i], out)
+		d.no = i
+		refused := d.decode(&pages[i], out)
 		for n := readings; n < len(out.Readings); n++ {
 			out.Readings[n].Page = i
 		}
 		for n := failed; n < len(out.Failed); n++ {
 			out.Failed[n].Page = i
 		}
+		d.settle(&pages[i], refused, out)
 	}
+	d.expand(pages, out)
 }
 
-func (d *Decoder) decode(page *schemas.Page, out *connectors.Decoded) {
-	if page.Error != "" || len(page.Body) == 0 || (page.Code != "0" && page.Code != "") {
-		return
+// decode reads one page. refused is why it shows nothing: the platform's code, or a word.
+func (d *reader) decode(page *schemas.Page, out *connectors.Decoded) (refused string) {
+	switch {
+	case page.Error != "":
+		return page.Error
+	case page.Code != "0" && page.Code != "":
+		return page.Code
+	case len(page.Body) == 0:
+		return reasonEmpty
 	}
 	at, ok := placeOf(page)
 	if !ok {
 		failPage(out, classBadKey, "container and conversation of the page are no keys of "+schemas.Feishu)
-		return
+		return classBadKey
 	}
-	d.page, d.at, d.clean = page, at, utf8.Valid(page.Body)
+	d.page, d.at, d.Clean = page, at, utf8.Valid(page.Body)
 	switch page.Type {
 	case schemas.FeishuMessagesList, schemas.FeishuMessagesGet:
-		d.messages(out)
+		refused = d.messages(out)
 	case schemas.FeishuChatsGet:
 		d.chat(out)
 	default:
 		failPage(out, classUnreadable, "type of page is not known to "+schemas.Feishu)
 	}
-	d.page, d.m = nil, nil
-	if cap(d.raw) > blockBytes {
-		d.raw = nil
-	}
+	d.page, d.M = nil, nil
+	return refused
 }
 
 func failPage(out *connectors.Decoded, class, message string) {
@@ -157,119 +168,97 @@ func Unpart(s string) string {
 	return string(b)
 }
 
-// messages decodes a page of messages.
-func (d *Decoder) messages(out *connectors.Decoded) {
+// messages decodes a page of messages. refused is the code of a body that holds an error, or a word for one that cannot
+// be read.
+func (d *reader) messages(out *connectors.Decoded) (refused string) {
+	var s items
 	root, err := d.envelope.Parse(d.page.Body)
-	if err != nil {
-		d.salvage(out, err)
-		return
-	}
-	if root.Kind() != connectors.Object {
-		failPage(out, classUnreadable, "body is "+root.Kind().String()+", not an object")
-		return
-	}
-	if code, ok := root.Get("code").Int(); ok && code != 0 {
-		return
-	}
 	data := root.Get("data")
-	items := data.Get("items")
+	s.whole = data.Get("items")
+	code, _ := root.Get("code").Int()
+	wrong := ""
 	switch {
+	case err != nil:
+		// Not JSON as a whole: its items are read one by one, so that a broken one does not take the others with it.
+		var ok bool
+		if s.parts, ok = connectors.SplitArray(d.page.Body, maxPageItems, "data", "items"); !ok || len(s.parts) == 0 {
+			wrong = "body is " + err.Error()
+		}
+	case root.Kind() != connectors.Object:
+		wrong = "body is " + root.Kind().String() + ", not an object"
+	case code != 0:
+		return strconv.FormatInt(code, 10)
 	case data.Told() && data.Kind() != connectors.Object:
-		failPage(out, classUnreadable, "data is "+data.Kind().String()+", not an object")
-		return
-	case items.Told() && items.Kind() != connectors.Array:
-		failPage(out, classUnreadable, "data.items is "+items.Kind().String()+", not an array")
-		return
-	case items.Len() > maxPageItems:
-		failPage(out, classUnreadable, "data.items has more than "+strconv.Itoa(maxPageItems)+" items")
-		return
+		wrong = "data is " + data.Kind().String() + ", not an object"
+	case s.whole.Told() && s.whole.Kind() != connectors.Array:
+		wrong = "data.items is " + s.whole.Kind().String() + ", not an array"
+	case s.whole.Len() > maxPageItems:
+		wrong = "data.items has more than " + strconv.Itoa(maxPageItems) + " items"
 	}
-	forward := d.isForward(items)
-	for i := range items.Len() {
-		if item := items.At(i); !d.isChild(item, forward) {
+	if wrong != "" {
+		failPage(out, classUnreadable, wrong)
+		return classUnreadable
+	}
+	if d.page.Type == schemas.FeishuMessagesGet {
+		d.single(&s, out)
+		return ""
+	}
+	for i := range s.len() {
+		if item, ok := d.item(&s, i, out); ok {
 			d.reading(out, item, i)
 		}
 	}
+	return ""
 }
 
-// salvage decodes, one by one, the items of a page that is not JSON as a whole, so that one broken item does not take
-// the others with it.
-func (d *Decoder) salvage(out *connectors.Decoded, whole error) {
-	items, ok := connectors.SplitArray(d.page.Body, maxPageItems, "data", "items")
-	if !ok || len(items) == 0 {
-		failPage(out, classUnreadable, "body is "+whole.Error())
-		return
-	}
-	forward := false
-	for _, b := range items {
-		item, err := d.item.Parse(b)
-		forward = forward || err == nil && d.expands(item)
-	}
-	for i, b := range items {
-		item, err := d.item.Parse(b)
-		switch {
-		case err == nil && !d.isChild(item, forward):
-			d.reading(out, item, i)
-		case err == nil:
-		case !forward:
-			out.Failed = append(out.Failed, connectors.Failed{
-				Pointer: d.pointer(i), Class: classBadItem, Message: "item is " + err.Error(),
-			})
-		}
-	}
+// items are those of a page.
+type items struct {
+	whole connectors.JSON
+	parts [][]byte // their texts, where the page is not JSON as a whole
 }
 
-// isForward reports whether the page is a merged forward with its children.
-func (d *Decoder) isForward(items connectors.JSON) bool {
-	if d.page.Type != schemas.FeishuMessagesGet {
-		return false
+func (s *items) len() int { return max(s.whole.Len(), len(s.parts)) }
+
+// peekItem gives item i, valid until the next is asked for.
+func (d *reader) peekItem(s *items, i int) (connectors.JSON, error) {
+	if s.parts == nil {
+		return s.whole.At(i), nil
 	}
-	for i := range items.Len() {
-		if d.expands(items.At(i)) {
-			return true
-		}
+	return d.one.Parse(s.parts[i])
+}
+
+// item is peekItem; one that cannot be read has failed.
+func (d *reader) item(s *items, i int, out *connectors.Decoded) (connectors.JSON, bool) {
+	item, err := d.peekItem(s, i)
+	if err != nil {
+		d.failItem(out, i, classBadItem, "item is "+err.Error())
 	}
-	return false
+	return item, err == nil
 }
 
-// expands reports whether item is the merged forward that the page was asked for.
-func (d *Decoder) expands(item connectors.JSON) bool {
-	kind, _ := item.Get("msg_type").Str()
-	return kind == typeMergeForward && d.isSubject(item)
-}
-
-// isChild reports whether item stands in a merged forward. Beside a forward that the page expands all other items do, with
-// or without an upper_message_id. In lists no children are shown, whatever the field says there.
-func (d *Decoder) isChild(item connectors.JSON, forward bool) bool {
-	return d.page.Type == schemas.FeishuMessagesGet && !d.isSubject(item) &&
-		(forward || d.peek(item.Get("upper_message_id")) != "")
-}
-
-// isSubject reports whether item is the message that a messages.get page was asked for.
-func (d *Decoder) isSubject(item connectors.JSON) bool {
-	id, ok := item.Get("message_id").Str()
-	return ok && id != "" && id == d.page.Subject && d.page.Type == schemas.FeishuMessagesGet
+func (d *reader) failItem(out *connectors.Decoded, i int, class, message string) {
+	out.Failed = append(out.Failed, connectors.Failed{Pointer: d.pointer(i), Class: class, Message: message})
 }
 
 // reading decodes item i of the page.
-func (d *Decoder) reading(out *connectors.Decoded, item connectors.JSON, i int) {
+func (d *reader) reading(out *connectors.Decoded, item connectors.JSON, i int) {
 	n := len(out.Readings)
 	out.Readings = slices.Grow(out.Readings, 1)[:n+1]
 	r := &out.Readings[n]
 	*r = connectors.Reading{} // an element that is used again may not keep the slices of its last message
 	if class, message := d.decodeItem(item, &r.Message); class != "" {
 		out.Readings = out.Readings[:n]
-		out.Failed = append(out.Failed, connectors.Failed{Pointer: d.pointer(i), Class: class, Message: message})
+		d.failItem(out, i, class, message)
 		return
 	}
 	m := &r.Message
 	d.record = appendPart(append(d.record[:0], d.at.recordPrefix...), m.MessageID)
-	m.RecordID = d.mem.keepBytes(d.record)
+	m.RecordID = d.KeepBytes(d.record)
 	m.OccurredAt = m.CreatedAt
 	m.EventDate = d.dateOf(m.OccurredAt)
 	m.Provenance.ItemPointer = d.pointer(i)
 	if m.ThreadID == nil && d.at.kind == schemas.KindThread && d.page.Type == schemas.FeishuMessagesList {
-		m.ThreadID = d.mem.optional(d.at.id)
+		m.ThreadID = d.Optional(d.at.id)
 	}
 	r.Source = d.at.rank
 	chat, _ := connectors.Valid(d.peek(item.Get("chat_id")))
@@ -280,7 +269,7 @@ func (d *Decoder) reading(out *connectors.Decoded, item connectors.JSON, i int) 
 func appendPart(dst []byte, s string) []byte { return append(dst, schemas.Part(s)...) }
 
 // pointer is the JSON Pointer (RFC 6901) of item i.
-func (d *Decoder) pointer(i int) string {
+func (d *reader) pointer(i int) string {
 	if i >= 1000 {
 		return "/data/items/" + strconv.Itoa(i)
 	}
@@ -291,7 +280,7 @@ func (d *Decoder) pointer(i int) string {
 }
 
 // dateOf gives the UTC day of t; the messages of a page mostly share one.
-func (d *Decoder) dateOf(t schemas.Millis) string {
+func (d *reader) dateOf(t schemas.Millis) string {
 	day := int64(t) / (24 * 60 * 60 * 1000)
 	if d.date == "" || day != d.day {
 		d.day, d.date = day, t.Date()
@@ -301,7 +290,7 @@ func (d *Decoder) dateOf(t schemas.Millis) string {
 
 // chat reads what a chat is, see https://open.feishu.cn/document/server-docs/group/chat/get-2. A thread-form group and
 // a topic group are one kind. The vendor's page shows words with stray blanks.
-func (d *Decoder) chat(out *connectors.Decoded) {
+func (d *reader) chat(out *connectors.Decoded) {
 	root, err := d.envelope.Parse(d.page.Body)
 	if err != nil {
 		failPage(out, classUnreadable, "body is "+err.Error())
@@ -329,7 +318,7 @@ func (d *Decoder) chat(out *connectors.Decoded) {
 }
 
 // peek gives a string in the parser's memory, "" where it is none.
-func (d *Decoder) peek(v connectors.JSON) string {
+func (d *reader) peek(v connectors.JSON) string {
 	s, _ := v.Str()
 	return s
 }

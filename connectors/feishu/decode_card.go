@@ -19,10 +19,10 @@ const (
 // https://open.feishu.cn/document/uAjLw4CM/ukzMukzMukzM/feishu-cards/card-json-v2-structure for schema 2.0 and
 // https://open.feishu.cn/document/common-capabilities/message-card/message-cards-content/card-structure/card-content
 // for the older one, which names no schema.
-func (d *Decoder) card(c connectors.JSON) {
+func (d *reader) card(c connectors.JSON) {
 	if c.Get("json_card").Told() {
-		d.m.Attributes.Set("card_mode", cardRaw)
-		d.issue("text", schemas.IssueUnknownType, "card is in the platform's internal form")
+		d.M.Attributes.Set("card_mode", cardRaw)
+		d.Issue("text", schemas.IssueUnknownType, "card is in the platform's internal form")
 		return
 	}
 	elements := c.Get("body").Get("elements")
@@ -32,16 +32,16 @@ func (d *Decoder) card(c connectors.JSON) {
 	if !elements.Told() {
 		elements = localized(c.Get("i18n_elements"))
 	}
-	schema := d.str(c.Get("schema"), "attributes.card_schema")
+	schema := d.Str(c.Get("schema"), "attributes.card_schema")
 	mode := cardUser
 	if schema == "" && (elements.At(0).Kind() == connectors.Array || !c.Get("header").Told() && c.Get("title").Told()) {
 		mode = cardFlattened
 	} else if schema == "" {
 		schema = "1.0"
 	}
-	d.m.Attributes.Set("card_mode", mode)
+	d.M.Attributes.Set("card_mode", mode)
 	if schema != "" {
-		d.m.Attributes.Set("card_schema", schema)
+		d.M.Attributes.Set("card_schema", schema)
 	}
 	d.piece(c.Get("title"))
 	header := c.Get("header")
@@ -56,9 +56,9 @@ func (d *Decoder) card(c connectors.JSON) {
 }
 
 // piece adds a line of text that may be a string or an object of text.
-func (d *Decoder) piece(v connectors.JSON) {
+func (d *reader) piece(v connectors.JSON) {
 	if v.Told() {
-		d.flat.line()
+		d.Text.Line()
 		d.element(v)
 	}
 }
@@ -71,7 +71,7 @@ var parts = [...]string{
 
 // block adds an element that holds others: div, note, action, column_set, form, button and so on. One that holds
 // nothing that is known here, and is none of the plain controls, is an issue.
-func (d *Decoder) block(e connectors.JSON, tag string) {
+func (d *reader) block(e connectors.JSON, tag string) {
 	if tag == "table" {
 		d.table(e)
 		return
@@ -94,7 +94,7 @@ func (d *Decoder) block(e connectors.JSON, tag string) {
 		}
 	}
 	if !found && tag != "" && !slices.Contains(controls[:], tag) {
-		d.issue("text", schemas.IssueUnknownType, "an element has a tag that is not known")
+		d.Issue("text", schemas.IssueUnknownType, "an element has a tag that is not known")
 	}
 }
 
@@ -107,8 +107,8 @@ var controls = [...]string{
 }
 
 // inner adds an element within a block. Pieces of text of one block stand on lines of their own.
-func (d *Decoder) inner(v connectors.JSON) {
-	d.flat.line()
+func (d *reader) inner(v connectors.JSON) {
+	d.Text.Line()
 	if v.Kind() == connectors.Array {
 		for e := range d.list(v) {
 			d.element(e)
@@ -122,27 +122,27 @@ func (d *Decoder) inner(v connectors.JSON) {
 const maxColumns = 100
 
 // table adds a table line by line, cells apart by " | ", in the order of its columns.
-func (d *Decoder) table(e connectors.JSON) {
+func (d *reader) table(e connectors.JSON) {
 	columns := e.Get("columns")
 	width := min(columns.Len(), maxColumns)
-	d.flat.line()
+	d.Text.Line()
 	for i := range width {
 		d.cell(i, columns.At(i).Get("display_name"))
 	}
 	for row := range d.list(e.Get("rows")) {
-		d.flat.line()
+		d.Text.Line()
 		for i := range width {
 			d.cell(i, row.Get(d.peek(columns.At(i).Get("name"))))
 		}
-		if d.flat.cut {
+		if d.Text.Full() {
 			return
 		}
 	}
 }
 
-func (d *Decoder) cell(i int, v connectors.JSON) {
+func (d *reader) cell(i int, v connectors.JSON) {
 	if i > 0 {
-		d.flat.add(" | ")
+		d.Text.Add(" | ")
 	}
 	d.variable(v)
 }

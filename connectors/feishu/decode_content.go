@@ -65,19 +65,19 @@ func kindOf(msgType string) string {
 }
 
 // kindWord reads msg_type and sets content_kind by it.
-func (d *Decoder) kindWord(v connectors.JSON) string {
-	word := d.str(v, "message_type")
-	if len(word) > maxID {
-		d.issue("message_type", schemas.IssueTruncated, "is too long to be a type")
-		word = shorten(word, maxID)
+func (d *reader) kindWord(v connectors.JSON) string {
+	word := d.Str(v, "message_type")
+	if len(word) > connectors.MaxID {
+		d.Issue("message_type", schemas.IssueTruncated, "is too long to be a type")
+		word = connectors.Shorten(word, connectors.MaxID)
 	}
-	d.m.ContentKind = kindOf(word)
-	if d.m.ContentKind == "" {
-		d.m.ContentKind = schemas.ContentUnknown
+	d.M.ContentKind = kindOf(word)
+	if d.M.ContentKind == "" {
+		d.M.ContentKind = schemas.ContentUnknown
 		if word == "" {
-			d.issue("message_type", schemas.IssueDefaulted, "msg_type is not told")
+			d.Issue("message_type", schemas.IssueDefaulted, "msg_type is not told")
 		} else {
-			d.issue("message_type", schemas.IssueUnknownType, "msg_type is not known")
+			d.Issue("message_type", schemas.IssueUnknownType, "msg_type is not known")
 		}
 	}
 	return word
@@ -85,18 +85,17 @@ func (d *Decoder) kindWord(v connectors.JSON) string {
 
 // contents reads body.content and mentions. A recalled message has none: what the platform sends in their place is a
 // notice.
-func (d *Decoder) contents(f *fields, recalled bool) {
+func (d *reader) contents(f *fields, recalled bool) {
 	if recalled {
 		return
 	}
-	d.flat.reset()
 	d.full = false
 	d.mentions(f.mentions)
 	s, ok := d.body(f.body)
-	if !ok || d.m.MessageType == typeMergeForward || d.m.ContentKind == schemas.ContentUnknown {
+	if !ok || d.M.MessageType == typeMergeForward || d.M.ContentKind == schemas.ContentUnknown {
 		return // A forward's content is a placeholder in three shapes, JSON or not.
 	}
-	if d.m.ContentKind == schemas.ContentText {
+	if d.M.ContentKind == schemas.ContentText {
 		if text, ok := plainText(s); ok {
 			d.setText(text)
 			return
@@ -105,35 +104,34 @@ func (d *Decoder) contents(f *fields, recalled bool) {
 	root, err := d.content.ParseString(s)
 	switch {
 	case err != nil:
-		d.issue("content_json", schemas.IssueNulled, "is not JSON, text is null")
+		d.Issue("content_json", schemas.IssueNulled, "is not JSON, text is null")
 	case root.Kind() != connectors.Object:
-		d.issue("content_json", schemas.IssueNulled, "is "+root.Kind().String()+", not an object, text is null")
+		d.Issue("content_json", schemas.IssueNulled, "is "+root.Kind().String()+", not an object, text is null")
 	default:
 		d.decodeContent(root)
 	}
 }
 
 // body reads body.content, a string that mostly holds JSON, and keeps it verbatim.
-func (d *Decoder) body(v connectors.JSON) (content string, ok bool) {
+func (d *reader) body(v connectors.JSON) (content string, ok bool) {
 	c := v.Get("content")
 	s, isString := c.Str()
 	switch {
 	case isString:
-		s = d.valid(s, "content_json")
+		s = d.Valid(s, "content_json")
 	case c.Told():
-		d.issue("content_json", schemas.IssueCoerced, "is "+c.Kind().String()+", not a string")
-		d.raw = c.AppendRaw(d.raw[:0])
-		s = d.valid(string(d.raw), "content_json")
+		d.Issue("content_json", schemas.IssueCoerced, "is "+c.Kind().String()+", not a string")
+		s = d.Valid(string(c.AppendRaw(nil)), "content_json")
 	default:
-		d.issue("content_json", schemas.IssueNulled, "body.content is not told")
+		d.Issue("content_json", schemas.IssueNulled, "body.content is not told")
 		return "", false
 	}
 	if len(s) > schemas.MaxContent {
-		d.issue("content_json", schemas.IssueTruncated, "is longer than 8 MiB")
+		d.Issue("content_json", schemas.IssueTruncated, "is longer than 8 MiB")
 		return s, true
 	}
-	s = d.mem.keep(s)
-	d.m.ContentJSON = d.mem.strings.put(s)
+	s = d.Keep(s)
+	d.M.ContentJSON = d.String(s)
 	return s, true
 }
 
@@ -149,35 +147,25 @@ func plainText(content string) (text string, ok bool) {
 }
 
 // setText sets the text of a text message: content as kept, so that nothing is copied where nothing is replaced.
-func (d *Decoder) setText(text string) {
+func (d *reader) setText(text string) {
 	if strings.Contains(text, "@_") {
 		d.replaceMentions(text)
-		d.endText(true)
+		d.EndText(true)
 		return
 	}
 	if len(text) > schemas.MaxText {
-		d.issue("text", schemas.IssueTruncated, "is longer than 1 MiB")
-		text = shorten(text, schemas.MaxText)
+		d.Issue("text", schemas.IssueTruncated, "is longer than 1 MiB")
+		text = connectors.Shorten(text, schemas.MaxText)
 	}
-	if d.m.ContentJSON == nil { // too long to be kept: text stands in the parser's memory
-		text = d.mem.keep(text)
+	if d.M.ContentJSON == nil { // too long to be kept: text stands in the parser's memory
+		text = d.Keep(text)
 	}
-	d.m.Text = d.mem.strings.put(text)
-}
-
-// endText makes what was gathered the message's text. empty says that "" is a text, too.
-func (d *Decoder) endText(empty bool) {
-	if d.flat.cut {
-		d.issue("text", schemas.IssueTruncated, "is longer than 1 MiB")
-	}
-	if len(d.flat.b) > 0 || empty {
-		d.m.Text = d.mem.strings.put(d.mem.keepBytes(d.flat.b))
-	}
+	d.M.Text = d.String(text)
 }
 
 // decodeContent reads the content of every type but merge_forward and unknown ones.
-func (d *Decoder) decodeContent(c connectors.JSON) {
-	switch d.m.ContentKind {
+func (d *reader) decodeContent(c connectors.JSON) {
+	switch d.M.ContentKind {
 	case schemas.ContentText:
 		d.textContent(c)
 		return
@@ -203,25 +191,25 @@ func (d *Decoder) decodeContent(c connectors.JSON) {
 	default:
 		d.special(c)
 	}
-	d.endText(false)
+	d.EndText(false)
 }
 
 // textContent reads {"text":"…"}; an empty text is one.
-func (d *Decoder) textContent(c connectors.JSON) {
+func (d *reader) textContent(c connectors.JSON) {
 	v := c.Get("text")
 	if !v.Told() {
-		d.issue("text", schemas.IssueNulled, "is not told")
+		d.Issue("text", schemas.IssueNulled, "is not told")
 		return
 	}
 	if s, ok := d.word(v); ok {
 		d.replaceMentions(s)
-		d.endText(true)
+		d.EndText(true)
 	}
 }
 
 // special reads the types that hold no more than a line or two of text and some ids.
-func (d *Decoder) special(c connectors.JSON) {
-	switch d.m.ContentKind {
+func (d *reader) special(c connectors.JSON) {
+	switch d.M.ContentKind {
 	case schemas.ContentChatCard:
 		d.attributes(c, "chat_id")
 	case schemas.ContentContactCard:
@@ -254,41 +242,41 @@ func (d *Decoder) special(c connectors.JSON) {
 }
 
 // word gives a string or number of the content as text, in the parser's memory.
-func (d *Decoder) word(v connectors.JSON) (s string, ok bool) {
+func (d *reader) word(v connectors.JSON) (s string, ok bool) {
 	switch v.Kind() {
 	case connectors.String:
 		s, _ = v.Str()
-		return d.valid(s, "text"), true
+		return d.Valid(s, "text"), true
 	case connectors.Number:
-		d.issue("text", schemas.IssueCoerced, "holds a number in place of a string")
+		d.Issue("text", schemas.IssueCoerced, "holds a number in place of a string")
 		return string(v.AppendRaw(nil)), true
 	case connectors.Absent, connectors.Null:
 		return "", false
 	default:
-		d.issue("text", schemas.IssueNulled, "holds "+v.Kind().String()+" in place of a string")
+		d.Issue("text", schemas.IssueNulled, "holds "+v.Kind().String()+" in place of a string")
 		return "", false
 	}
 }
 
 // line adds a line of text, nothing for an empty one.
-func (d *Decoder) line(v connectors.JSON) {
+func (d *reader) line(v connectors.JSON) {
 	if s, _ := d.word(v); s != "" {
-		d.flat.line()
-		d.flat.add(s)
+		d.Text.Line()
+		d.Text.Add(s)
 	}
 }
 
 // attributes keeps fields of the content, strings or numbers, under their own names.
-func (d *Decoder) attributes(c connectors.JSON, keys ...string) {
+func (d *reader) attributes(c connectors.JSON, keys ...string) {
 	for _, key := range keys {
 		v := c.Get(key)
 		switch v.Kind() {
 		case connectors.Number:
-			d.m.Attributes.Set(key, string(v.AppendRaw(nil)))
+			d.M.Attributes.Set(key, string(v.AppendRaw(nil)))
 		case connectors.Absent, connectors.Null:
 		default:
-			if s := d.str(v, "attributes."+key); s != "" {
-				d.m.Attributes.Set(key, s)
+			if s := d.Str(v, "attributes."+key); s != "" {
+				d.M.Attributes.Set(key, s)
 			}
 		}
 	}
@@ -296,13 +284,13 @@ func (d *Decoder) attributes(c connectors.JSON, keys ...string) {
 
 // system fills a template such as "{from_user} invited {to_chatters} to this chat." from the fields of its own
 // content. A placeholder without a field stays as it is.
-func (d *Decoder) system(c connectors.JSON) {
+func (d *reader) system(c connectors.JSON) {
 	template, ok := d.word(c.Get("template"))
 	if !ok {
-		d.issue("text", schemas.IssueNulled, "template is not told")
+		d.Issue("text", schemas.IssueNulled, "template is not told")
 		return
 	}
-	for n := 0; template != "" && n < maxVariables && !d.flat.cut; n++ {
+	for n := 0; template != "" && n < maxVariables && !d.Text.Full(); n++ {
 		open := strings.IndexByte(template, '{')
 		end := -1
 		if open >= 0 {
@@ -312,27 +300,27 @@ func (d *Decoder) system(c connectors.JSON) {
 			break
 		}
 		end += open
-		d.flat.add(template[:open])
+		d.Text.Add(template[:open])
 		if v := c.Get(template[open+1 : end]); !v.Told() || template[open+1:end] == "template" {
-			d.flat.add(template[open : end+1])
+			d.Text.Add(template[open : end+1])
 		} else {
 			d.variable(v)
 		}
 		template = template[end+1:]
 	}
-	d.flat.add(template)
+	d.Text.Add(template)
 }
 
 // variable adds the value of a placeholder: a string, a list of them, or an object with text of its own.
-func (d *Decoder) variable(v connectors.JSON) {
+func (d *reader) variable(v connectors.JSON) {
 	switch v.Kind() {
 	case connectors.Array:
 		for i := range v.Len() {
 			if i > 0 {
-				d.flat.add(", ")
+				d.Text.Add(", ")
 			}
 			d.variable(v.At(i))
-			if d.flat.cut {
+			if d.Text.Full() {
 				return
 			}
 		}
@@ -342,11 +330,11 @@ func (d *Decoder) variable(v connectors.JSON) {
 			text = localized(v.Get("i18n_text"))
 		}
 		s, _ := d.word(text)
-		d.flat.add(s)
+		d.Text.Add(s)
 	case connectors.Number:
-		d.flat.add(string(v.AppendRaw(nil)))
+		d.Text.Add(string(v.AppendRaw(nil)))
 	default:
 		s, _ := d.word(v)
-		d.flat.add(s)
+		d.Text.Add(s)
 	}
 }

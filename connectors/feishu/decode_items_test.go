@@ -148,18 +148,10 @@ func TestBrokenItemAmongOthers(t *testing.T) {
 	}
 }
 
-func TestBrokenChildLeavesForward(t *testing.T) {
-	forward := `{"message_id":"om_f","msg_type":"merge_forward","create_time":"1700000000000","body":{"content":"x"}}`
-	out := decode(getPage(itemsPage(textItem("om_c", `,"upper_message_id":"om_f"`), `{"x":tru}`, forward).Body, "om_f"))
-	if len(out.Readings) != 1 || len(out.Failed) != 0 || out.Readings[0].Message.MessageID != "om_f" {
-		t.Errorf("got %+v", out)
-	}
-}
-
 // An answer that shows another message than was asked for, and none that unfolds, shows that message.
 func TestLookupShowsAnotherMessage(t *testing.T) {
 	out := decode(getPage(itemsPage(textItem("om_2", ""), textItem("om_3", `,"upper_message_id":"om_9"`)).Body, "om_1"))
-	if len(out.Readings) != 1 || out.Readings[0].Message.MessageID != "om_2" {
+	if len(out.Readings) != 1 || out.Readings[0].Message.MessageID != "om_2" || len(out.Failed) != 1 || out.Failed[0].Class != "unplaced" {
 		t.Errorf("got %+v", out)
 	}
 }

@@ -41,13 +41,13 @@ func translation(c connectors.JSON) connectors.JSON {
 
 // post flattens rich text: the title, then line by line. Received posts are {"title","content":[[…]]}; sent ones are
 // wrapped by language, and posts of newer clients may hold files beside or instead of content.
-func (d *Decoder) post(c connectors.JSON) {
+func (d *reader) post(c connectors.JSON) {
 	if wrapped := c.Get("post"); wrapped.Kind() == connectors.Object && !c.Get("content").Told() {
 		c = wrapped
 	}
 	if !c.Get("content").Told() && !c.Get("title").Told() && !c.Get("files").Told() {
 		if c = translation(c); !c.Told() {
-			d.issue("text", schemas.IssueNulled, "the post holds neither title nor content")
+			d.Issue("text", schemas.IssueNulled, "the post holds neither title nor content")
 			return
 		}
 	}
@@ -57,7 +57,7 @@ func (d *Decoder) post(c connectors.JSON) {
 	}
 	for file := range d.list(c.Get("files")) {
 		kind := "file"
-		if d.flag(file.Get("is_folder"), "attachments.kind") {
+		if d.Flag(file.Get("is_folder"), "attachments.kind") {
 			kind = "folder"
 		}
 		d.name(d.attach(kind, file.Get("file_key")), file)
@@ -65,9 +65,9 @@ func (d *Decoder) post(c connectors.JSON) {
 }
 
 // list iterates over an array; what is there and no array is an issue.
-func (d *Decoder) list(v connectors.JSON) iter.Seq[connectors.JSON] {
+func (d *reader) list(v connectors.JSON) iter.Seq[connectors.JSON] {
 	if v.Told() && v.Kind() != connectors.Array {
-		d.issue("text", schemas.IssueNulled, "holds "+v.Kind().String()+" in place of an array")
+		d.Issue("text", schemas.IssueNulled, "holds "+v.Kind().String()+" in place of an array")
 	}
 	return func(yield func(connectors.JSON) bool) {
 		for i := range v.Len() {
@@ -79,29 +79,29 @@ func (d *Decoder) list(v connectors.JSON) iter.Seq[connectors.JSON] {
 }
 
 // row adds one line of elements. A line of nothing but pictures is no line of text, an empty one is.
-func (d *Decoder) row(row connectors.JSON) {
+func (d *reader) row(row connectors.JSON) {
 	if row.Kind() != connectors.Array { // one element in place of a line of them
-		d.flat.line()
+		d.Text.Line()
 		d.element(row)
 		return
 	}
-	lines, size, attached := d.flat.lines, len(d.flat.b), len(d.m.Attachments)
-	d.flat.lines++
+	due, size, attached := d.Text.Due(), d.Text.Len(), len(d.M.Attachments)
+	d.Text.SetDue(due + 1)
 	for e := range d.list(row) {
 		d.element(e)
 	}
-	if len(d.flat.b) == size && len(d.m.Attachments) > attached {
-		d.flat.lines = lines
+	if d.Text.Len() == size && len(d.M.Attachments) > attached {
+		d.Text.SetDue(due)
 	}
 }
 
 // element adds one element of a post or card, see
 // https://open.feishu.cn/document/server-docs/im-v1/message-content-description/message_content. One with a tag that
 // is not known gives the text that it has.
-func (d *Decoder) element(e connectors.JSON) {
+func (d *reader) element(e connectors.JSON) {
 	if e.Kind() != connectors.Object {
 		s, _ := d.word(e)
-		d.flat.add(s)
+		d.Text.Add(s)
 		return
 	}
 	switch tag := d.peek(e.Get("tag")); tag {
@@ -109,18 +109,18 @@ func (d *Decoder) element(e connectors.JSON) {
 		d.run(e)
 	case "a":
 		if s, _ := d.word(e.Get("text")); s != "" {
-			d.flat.add(s)
+			d.Text.Add(s)
 		} else {
 			s, _ = d.word(e.Get("href"))
-			d.flat.add(s)
+			d.Text.Add(s)
 		}
 	case "at":
 		d.person(e)
 	case "emotion":
 		s, _ := d.word(e.Get("emoji_type"))
-		d.flat.add("[" + s + "]")
+		d.Text.Add("[" + s + "]")
 	case "hr":
-		d.flat.add("---")
+		d.Text.Add("---")
 	case "img":
 		d.image(e, "image_key", "img_key")
 	case "media", "video":
@@ -135,7 +135,7 @@ func (d *Decoder) element(e connectors.JSON) {
 }
 
 // run adds a piece of text: "text" in posts, "content" in cards.
-func (d *Decoder) run(e connectors.JSON) {
+func (d *reader) run(e connectors.JSON) {
 	v := e.Get("text")
 	if !v.Told() {
 		if v = e.Get("content"); !v.Told() {
@@ -150,11 +150,11 @@ func (d *Decoder) run(e connectors.JSON) {
 	if escaped, _ := e.Get("un_escape").Bool(); escaped {
 		s = html.UnescapeString(s)
 	}
-	d.flat.add(s)
+	d.Text.Add(s)
 }
 
 // person adds an at element. user_id is a placeholder of mentions, or the word for everybody, or an id.
-func (d *Decoder) person(e connectors.JSON) {
+func (d *reader) person(e connectors.JSON) {
 	key, _ := d.word(e.Get("user_id"))
 	if key == "" {
 		key, _ = d.word(e.Get("id"))
@@ -162,8 +162,8 @@ func (d *Decoder) person(e connectors.JSON) {
 	name, _ := d.word(e.Get("user_name"))
 	if key == "" {
 		if name != "" {
-			d.flat.add("@")
-			d.flat.add(name)
+			d.Text.Add("@")
+			d.Text.Add(name)
 		}
 		return
 	}

@@ -35,7 +35,7 @@ func listPage(body []byte) *schemas.Page {
 // getPage is the answer to a look-up of one message.
 func getPage(body []byte, id string) *schemas.Page {
 	p := listPage(body)
-	p.Type, p.Subject = schemas.FeishuMessagesGet, id
+	p.Type, p.Subject, p.Final = schemas.FeishuMessagesGet, id, true
 	p.Container = schemas.MessageContainerKey(schemas.Feishu, tenant, chatID, id)
 	return p
 }
@@ -61,9 +61,20 @@ func fixture(t testing.TB, name string) []byte {
 	return b
 }
 
-func decode(page *schemas.Page) *connectors.Decoded {
+// expansion is the answer about a merged forward that a list page shows.
+func expansion(id string, items ...string) *schemas.Page {
+	p := itemsPage(items...)
+	p.Type, p.Subject = schemas.FeishuMessagesGet, id
+	return p
+}
+
+func decode(pages ...*schemas.Page) *connectors.Decoded {
 	out := &connectors.Decoded{}
-	feishu.NewDecoder().Decode([]schemas.Page{*page}, out)
+	var all []schemas.Page
+	for _, p := range pages {
+		all = append(all, *p)
+	}
+	feishu.NewDecoder().Decode(all, out)
 	return out
 }
 
@@ -89,7 +100,11 @@ func encode(t testing.TB, r *connectors.Reading) {
 	if err != nil {
 		t.Fatalf("message %q: %v", m.MessageID, err)
 	}
-	if r.Message.RecordID != string(schemas.NewRecordID(schemas.Feishu, m.TenantID, m.MessageID)) {
+	want := string(schemas.NewRecordID(schemas.Feishu, m.TenantID, m.MessageID))
+	if f := m.Forward; f.ParentRecordID != nil {
+		want = *f.ParentRecordID + "/" + schemas.Part(m.MessageID)
+	}
+	if again, numbered := strings.CutPrefix(m.RecordID, want+"#"); m.RecordID != want && (m.Forward.Path == nil || !numbered || again < "1") {
 		t.Fatalf("record id %q does not follow from %q and %q", m.RecordID, m.TenantID, m.MessageID)
 	}
 	_, body, err := schemas.Frame(b)
@@ -120,7 +135,15 @@ func goldenOf(t *testing.T, out *connectors.Decoded) []byte {
 		if r.OtherConversation {
 			m["other_conversation"] = true
 		}
+		if r.Message.Forward.Path == nil {
+			for _, k := range []string{"record_id", "occurred_at", "event_date"} {
+				delete(m, k) // follow from message_id and created_at
+			}
+		}
 		lines = append(lines, plain(m))
+	}
+	for _, a := range out.Answers {
+		lines = append(lines, a)
 	}
 	for _, f := range out.Failed {
 		lines = append(lines, f)
@@ -146,7 +169,7 @@ func plain(v any) any {
 			}
 			e = plain(e)
 			if e == nil || k == "version" || k == "change" || k == "platform" || k == "tenant_id" && e == tenant || k == "app_id" ||
-				k == "conversation_id" || k == "occurred_at" || k == "event_date" || k == "record_id" || k == "conversation_kind" {
+				k == "conversation_id" || k == "conversation_kind" {
 				delete(v, k)
 			} else {
 				v[k] = e

@@ -2,57 +2,10 @@ package feishu
 
 import (
 	"strings"
-	"unicode/utf8"
 
 	"chatlake/connectors"
 	"chatlake/schemas"
 )
-
-// flat gathers a message's text, at most schemas.MaxText bytes of it.
-type flat struct {
-	b     []byte
-	lines int  // line breaks due before what comes next
-	cut   bool // something was left out
-}
-
-func (f *flat) reset() {
-	if cap(f.b) > blockBytes {
-		f.b = nil
-	}
-	f.b, f.lines, f.cut = f.b[:0], 0, false
-}
-
-// line begins a line, unless one has begun. Breaks before the first text and after the last are left out.
-func (f *flat) line() { f.lines = max(f.lines, 1) }
-
-// add appends s to the line.
-func (f *flat) add(s string) {
-	if s == "" || f.cut {
-		return
-	}
-	if len(f.b) > 0 {
-		for ; f.lines > 0 && len(f.b) < schemas.MaxText; f.lines-- {
-			f.b = append(f.b, '\n')
-		}
-	}
-	f.lines = 0
-	if room := schemas.MaxText - len(f.b); len(s) > room {
-		f.cut = true
-		s = shorten(s, room)
-	}
-	f.b = append(f.b, s...)
-}
-
-// shorten cuts s to at most n bytes, between two characters.
-func shorten(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
-}
 
 // Words of mentions.
 const (
@@ -61,34 +14,34 @@ const (
 )
 
 // mentions reads an item's mentions; each stands in the content by its key, @_user_1 and so on.
-func (d *Decoder) mentions(v connectors.JSON) {
+func (d *reader) mentions(v connectors.JSON) {
 	if !v.Told() {
 		return
 	}
 	if v.Kind() != connectors.Array {
-		d.issue("mentions", schemas.IssueNulled, "is "+v.Kind().String()+", not an array")
+		d.Issue("mentions", schemas.IssueNulled, "is "+v.Kind().String()+", not an array")
 		return
 	}
 	n := v.Len()
-	if n > maxParts {
-		d.issue("mentions", schemas.IssueTruncated, "are more than 10000")
-		n = maxParts
+	if n > connectors.MaxParts {
+		d.Issue("mentions", schemas.IssueTruncated, "are more than 10000")
+		n = connectors.MaxParts
 	}
 	for i := range n {
 		e := v.At(i)
 		if e.Kind() != connectors.Object {
-			d.issue("mentions", schemas.IssueNulled, "holds "+e.Kind().String()+" in place of an object")
+			d.Issue("mentions", schemas.IssueNulled, "holds "+e.Kind().String()+" in place of an object")
 			continue
 		}
 		m := schemas.Mention{
-			Placeholder: d.str(e.Get("key"), "mentions.placeholder"),
-			ID:          d.mem.optional(d.str(e.Get("id"), "mentions.id")),
-			IDType:      d.mem.optional(d.str(e.Get("id_type"), "mentions.id_type")),
-			Name:        d.mem.optional(d.str(e.Get("name"), "mentions.name")),
-			TenantID:    d.mem.optional(d.str(e.Get("tenant_key"), "mentions.tenant_id")),
+			Placeholder: d.Str(e.Get("key"), "mentions.placeholder"),
+			ID:          d.Optional(d.Str(e.Get("id"), "mentions.id")),
+			IDType:      d.Optional(d.Str(e.Get("id_type"), "mentions.id_type")),
+			Name:        d.Optional(d.Str(e.Get("name"), "mentions.name")),
+			TenantID:    d.Optional(d.Str(e.Get("tenant_key"), "mentions.tenant_id")),
 		}
 		m.IsAll = isEveryone(m.Placeholder) || m.ID != nil && isEveryone(*m.ID)
-		d.m.Mentions = append(d.m.Mentions, m)
+		d.M.Mentions = append(d.M.Mentions, m)
 	}
 	d.indexMentions(0)
 }
@@ -99,8 +52,8 @@ func isEveryone(id string) bool { return id == everyone || id == "all" }
 const fewMentions = 16
 
 // indexMentions makes mentions from number first on searchable, where they are many.
-func (d *Decoder) indexMentions(first int) {
-	if len(d.m.Mentions) <= fewMentions {
+func (d *reader) indexMentions(first int) {
+	if len(d.M.Mentions) <= fewMentions {
 		clear(d.byKey)
 		return
 	}
@@ -110,8 +63,8 @@ func (d *Decoder) indexMentions(first int) {
 	if len(d.byKey) == 0 {
 		first = 0
 	}
-	for i := first; i < len(d.m.Mentions); i++ {
-		m := &d.m.Mentions[i]
+	for i := first; i < len(d.M.Mentions); i++ {
+		m := &d.M.Mentions[i]
 		d.indexMention(m.Placeholder, i)
 		if m.ID != nil {
 			d.indexMention(*m.ID, i)
@@ -122,25 +75,25 @@ func (d *Decoder) indexMentions(first int) {
 	}
 }
 
-func (d *Decoder) indexMention(key string, i int) {
+func (d *reader) indexMention(key string, i int) {
 	if _, taken := d.byKey[key]; !taken && key != "" {
 		d.byKey[key] = i
 	}
 }
 
 // mention finds a mention by what stands for it or by its id, nil where there is none.
-func (d *Decoder) mention(key string) *schemas.Mention {
+func (d *reader) mention(key string) *schemas.Mention {
 	if isEveryone(key) {
 		key = everyone
 	}
-	if len(d.m.Mentions) > fewMentions {
+	if len(d.M.Mentions) > fewMentions {
 		if i, ok := d.byKey[key]; ok {
-			return &d.m.Mentions[i]
+			return &d.M.Mentions[i]
 		}
 		return nil
 	}
-	for i := range d.m.Mentions {
-		m := &d.m.Mentions[i]
+	for i := range d.M.Mentions {
+		m := &d.M.Mentions[i]
 		if m.Placeholder == key || m.ID != nil && *m.ID == key || m.IsAll && key == everyone {
 			return m
 		}
@@ -150,7 +103,7 @@ func (d *Decoder) mention(key string) *schemas.Mention {
 
 // replaceMentions adds text with each placeholder replaced by @name. A placeholder is taken as the whole word that it
 // is: @_user_1 is not found in @_user_10. One that nobody is named for stays as it is.
-func (d *Decoder) replaceMentions(text string) {
+func (d *reader) replaceMentions(text string) {
 	done := 0
 	for i := 0; i+1 < len(text); {
 		if text[i] != '@' || text[i+1] != '_' {
@@ -163,17 +116,17 @@ func (d *Decoder) replaceMentions(text string) {
 			i = end
 			continue
 		}
-		d.flat.add(text[done:i])
+		d.Text.Add(text[done:i])
 		d.atKey(text[i:i+n], "")
 		i += n
 		done = i
 	}
-	d.flat.add(text[done:])
+	d.Text.Add(text[done:])
 }
 
 // placeholder gives the length of the placeholder that a word starts with, 0 where it is none. The number of @_user_N
 // may run into letters that follow it.
-func (d *Decoder) placeholder(word string) int {
+func (d *reader) placeholder(word string) int {
 	if word == everyone || d.mention(word) != nil {
 		return len(word)
 	}
@@ -205,7 +158,7 @@ func wordEnd(s string, i int) int {
 
 // atKey adds @name for who is named by key, a placeholder or an id. name, where not "", is how the content calls them;
 // somebody whom mentions do not list is added there.
-func (d *Decoder) atKey(key, name string) {
+func (d *reader) atKey(key, name string) {
 	m := d.mention(key)
 	if m == nil {
 		m = d.addMention(key)
@@ -214,7 +167,7 @@ func (d *Decoder) atKey(key, name string) {
 		if m.IsAll && name == "" {
 			name = everyoneName
 		}
-		m.Name = d.mem.optional(d.mem.keep(d.bounded(name, "mentions.name")))
+		m.Name = d.Optional(d.Keep(d.Bounded(name, "mentions.name")))
 	}
 	switch {
 	case m != nil && m.Name != nil:
@@ -222,27 +175,27 @@ func (d *Decoder) atKey(key, name string) {
 	case name == "":
 		name = strings.TrimPrefix(key, "@")
 	}
-	d.flat.add("@")
-	d.flat.add(name)
+	d.Text.Add("@")
+	d.Text.Add(name)
 }
 
 // addMention notes a mention that only the content tells. Members are named there by id, everybody by a word. nil says
 // that it is neither, or one too many.
-func (d *Decoder) addMention(key string) *schemas.Mention {
-	n := len(d.m.Mentions)
+func (d *reader) addMention(key string) *schemas.Mention {
+	n := len(d.M.Mentions)
 	m := schemas.Mention{IsAll: isEveryone(key)}
 	switch {
-	case n >= maxParts || key == "" || key[0] == '@' && !m.IsAll:
+	case n >= connectors.MaxParts || key == "" || key[0] == '@' && !m.IsAll:
 		return nil
 	case m.IsAll:
 		m.Placeholder = everyone
 	default:
-		m.ID = d.mem.strings.put(d.mem.keep(d.bounded(key, "mentions.id")))
+		m.ID = d.String(d.Keep(d.Bounded(key, "mentions.id")))
 		if strings.HasPrefix(key, "ou_") {
-			m.IDType = d.mem.strings.put(openID)
+			m.IDType = d.String(openID)
 		}
 	}
-	d.m.Mentions = append(d.m.Mentions, m)
+	d.M.Mentions = append(d.M.Mentions, m)
 	d.indexMentions(n)
-	return &d.m.Mentions[n]
+	return &d.M.Mentions[n]
 }

@@ -38,15 +38,8 @@ func readListing(body []byte) (l listing, ok bool) {
 	defer parsers.Put(p)
 	v, err := p.Parse(body)
 	data := v.Get("data")
-	if err != nil || data.Kind() != connectors.Object {
+	if err != nil || !l.paging(data) {
 		return listing{}, false
-	}
-	if l.more, ok = flagOf(data.Get("has_more")); !ok {
-		return listing{}, false
-	}
-	l.token = textOf(data.Get("page_token"))
-	if l.token != "" && !data.Get("has_more").Told() {
-		return listing{}, false // taken as the end, the rest would be lost without a word
 	}
 	items := data.Get("items")
 	l.items = make([]entry, items.Len())
@@ -54,6 +47,16 @@ func readListing(body []byte) (l listing, ok bool) {
 		l.items[i] = entryOf(items.At(i))
 	}
 	return l, true
+}
+
+// paging reads whether there is more and the token that leads there. It reports false where data does not say.
+func (l *listing) paging(data connectors.JSON) (ok bool) {
+	more := data.Get("has_more")
+	if l.more, ok = flagOf(more); !ok || data.Kind() != connectors.Object {
+		return false
+	}
+	l.token = textOf(data.Get("page_token"))
+	return l.token == "" || more.Told() // taken as the end, the rest would be lost without a word
 }
 
 func entryOf(v connectors.JSON) entry {

@@ -14,6 +14,9 @@ import (
 // all other pages; the number only keeps one page from waiting for 50 answers in a row.
 const expansionsAtOnce = 8
 
+// maxRefetched is the most merged forwards within others that are fetched by themselves for one page.
+const maxRefetched = 100
+
 // getMessage is the request for one message. For a merged forward the answer holds all that is in it, at every depth
 // (https://open.feishu.cn/document/server-docs/im-v1/message/get).
 func getMessage(id string) connectors.Request {
@@ -46,6 +49,11 @@ func (w *walk) message(ctx context.Context) (*connectors.Page, error) {
 	page.Items = len(asked)
 	page.Found = w.threads(asked)
 	w.note(asked)
+	if len(asked) > 0 && asked[0].forward && asked[0].here(w.c) {
+		if err := w.refetch(ctx, page, []connectors.Response{*resp}, map[string]bool{w.c.ID: true}); err != nil {
+			return nil, err
+		}
+	}
 	return w.end(page, nil), nil
 }
 
@@ -60,18 +68,91 @@ func (w *walk) expand(ctx context.Context, page *connectors.Page, l *listing) er
 			ids = append(ids, e.id)
 		}
 	}
-	if len(ids) == 0 {
-		return nil
-	}
-	responses, err := w.getAll(ctx, ids)
+	fetched, err := w.fetch(ctx, page, ids)
 	if err != nil {
 		return err
 	}
-	page.Expansions = responses
+	return w.refetch(ctx, page, fetched, seen)
+}
+
+// fetch adds the answers about some messages to a page's expansions, and gives them.
+func (w *walk) fetch(ctx context.Context, page *connectors.Page, ids []string) ([]connectors.Response, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	responses, err := w.getAll(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	page.Expansions = append(page.Expansions, responses...)
 	for i := range responses {
 		page.Calls += responses[i].Calls
 	}
+	return responses, nil
+}
+
+// refetch fetches the merged forwards within others of which the answers show nothing inside, once each, level by level
+// and after those around them. All levels are to come with the outermost, so this is a second try: where it brings nothing,
+// or there are more of them than maxRefetched, what is missing stands as such in the decoded forward.
+func (w *walk) refetch(ctx context.Context, page *connectors.Page, answers []connectors.Response, seen map[string]bool) error {
+	depth := make(map[string]int) // of what was fetched here, in its outermost forward
+	for left := maxRefetched; len(answers) > 0 && left > 0; {
+		var ids []string
+		for i := range answers {
+			for _, in := range hollow(answers[i].Body, answers[i].Subject, depth[answers[i].Subject]) {
+				if !seen[in.id] && len(ids) < left {
+					seen[in.id], depth[in.id] = true, in.depth
+					ids = append(ids, in.id)
+				}
+			}
+		}
+		left -= len(ids)
+		var err error
+		if answers, err = w.fetch(ctx, page, ids); err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// nested is a merged forward within another.
+type nested struct {
+	id    string
+	depth int // in the outermost one, 1: directly within
+}
+
+// hollow gives the merged forwards in an answer about one of which the answer shows nothing inside, in its order, but for
+// those that stand too deep to be expanded. depth is that of the one asked for, 0 for an outermost one. An answer that is
+// an error shows none.
+func hollow(body []byte, subject string, depth int) []nested {
+	l, _ := readListing(body)
+	upper, filled := make(map[string]string, len(l.items)), make(map[string]bool)
+	for i := range l.items {
+		e := &l.items[i]
+		if _, twice := upper[e.id]; !twice {
+			upper[e.id] = e.upper
+		}
+		filled[e.upper] = true
+	}
+	var found []nested
+	for i := range l.items {
+		e := &l.items[i]
+		if !e.forward || e.id == subject || filled[e.id] || !usableID(e.id) {
+			continue
+		}
+		at, above := depth+1, e.upper
+		for ; at < connectors.MaxForwardDepth && above != "" && above != subject; at++ {
+			next, known := upper[above]
+			if !known {
+				break // it will hang under the outermost
+			}
+			above = next
+		}
+		if at < connectors.MaxForwardDepth {
+			found = append(found, nested{e.id, at})
+		}
+	}
+	return found
 }
 
 // getAll gets messages by id, several at once, and waits for all of them. The first error that is not about one message

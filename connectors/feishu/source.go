@@ -135,7 +135,7 @@ func (w *walk) follow(ctx context.Context, page *connectors.Page) (*connectors.P
 	l, ok := readListing(page.Body)
 	if !ok {
 		return nil, &connectors.Error{
-			Class: connectors.ClassUnavailable, API: page.Type, Code: codeUnreadable, Calls: page.Calls,
+			Class: connectors.ClassUnavailable, API: page.Type, Code: connectors.CodeUnreadable, Calls: page.Calls,
 			Message: "the answer says that all is well but not whether there are more pages", Response: &page.Response,
 		}
 	}
@@ -210,7 +210,7 @@ func (w *walk) end(page *connectors.Page, failed *connectors.Failure) *connector
 
 // nothing is the response of a page for which no call was made.
 func (w *walk) nothing(reason string) connectors.Response {
-	return connectors.Response{Type: schemas.FeishuMessagesList, Error: reason, Time: time.Now()}
+	return connectors.Response{Type: schemas.PageType(schemas.Feishu, w.c.Kind), Error: reason, Time: time.Now()}
 }
 
 // open asks about the chat itself, for its kind and name. Whatever is definitive is kept: a chat that cannot be read

@@ -326,7 +326,7 @@ func TestContainersThatAreNotOurs(t *testing.T) {
 		if err != nil || len(pages) != 1 || pages[0].Failed == nil || pages[0].Failed.Code != tt.code {
 			t.Fatalf("%d pages, %v", len(pages), err)
 		}
-		if p := pages[0]; p.Error != tt.code || p.HTTPStatus != 0 || p.Request != "" || p.Code != "" || p.Type != schemas.FeishuMessagesList || p.Time.IsZero() {
+		if p := pages[0]; p.Error != tt.code || p.HTTPStatus != 0 || p.Request != "" || p.Code != "" || p.Type != schemas.PageType(schemas.Feishu, tt.c.Kind) || p.Time.IsZero() {
 			t.Errorf("page %+v", p)
 		}
 	}

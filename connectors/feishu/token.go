@@ -171,7 +171,7 @@ func readToken(resp *connectors.Response) (string, time.Duration, error) {
 	token, _ := v.Get("tenant_access_token").Str()
 	if err != nil || token == "" {
 		return "", 0, &connectors.Error{
-			Class: connectors.ClassUnavailable, API: tokenAPI, Code: codeUnreadable, Message: "the answer holds no token",
+			Class: connectors.ClassUnavailable, API: tokenAPI, Code: connectors.CodeUnreadable, Message: "the answer holds no token",
 		}
 	}
 	seconds, _ := v.Get("expire").Int()

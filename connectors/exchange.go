@@ -1,0 +1,125 @@
+package connectors
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Codes of chatlake for answers that carry none of a platform's.
+const (
+	CodeUnreadable  = "unreadable"  // the body is not the platform's envelope
+	CodeTimeout     = "timeout"     // no answer, or not all of it, in time
+	CodeReset       = "reset"       // the connection broke
+	CodeUnreachable = "unreachable" // no connection
+	CodeRedirect    = "redirect"    // the answer sends us elsewhere
+	CodeTooLarge    = "too_large"   // the body is longer than MaxBody
+	CodeTooComplex  = "too_complex" // the body is nested deeper, or has more values, than this package reads
+)
+
+// Reply is what came back on one attempt at an HTTP request.
+type Reply struct {
+	Status   int // 0: none came
+	Header   http.Header
+	Body     []byte    // what was read of it, at most MaxBody and one byte
+	TooLarge bool      // more was coming than MaxBody
+	At       time.Time // when it was complete, or had failed
+	Err      error     // why it did not come, or not whole; without the address, which the request tells
+}
+
+// Exchange makes one HTTP request and reads the body to its end, or to MaxBody.
+func Exchange(client *http.Client, req *http.Request) *Reply {
+	resp, err := client.Do(req)
+	if err != nil {
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err
+		}
+		return &Reply{Err: err, At: time.Now()}
+	}
+	defer resp.Body.Close()
+	a := &Reply{Status: resp.StatusCode, Header: resp.Header}
+	var b bytes.Buffer
+	if n := resp.ContentLength; n > 0 {
+		b.Grow(int(min(n, 1<<20)) + bytes.MinRead)
+	}
+	_, a.Err = b.ReadFrom(io.LimitReader(resp.Body, MaxBody+1))
+	a.Body, a.At = b.Bytes(), time.Now()
+	a.TooLarge = len(a.Body) > MaxBody
+	return a
+}
+
+// Fault names what broke the exchange, where Err is not nil.
+func (a *Reply) Fault() (code, means string) {
+	var timeout net.Error
+	var dial *net.OpError
+	switch {
+	case errors.Is(a.Err, context.DeadlineExceeded) || (errors.As(a.Err, &timeout) && timeout.Timeout()):
+		return CodeTimeout, "no whole answer in time"
+	case a.Status != 0 && errors.Is(a.Err, io.ErrUnexpectedEOF):
+		return CodeUnreadable, "the body is cut short"
+	case errors.As(a.Err, &dial) && dial.Op == "dial":
+		return CodeUnreachable, "no connection"
+	default:
+		return CodeReset, "the connection broke"
+	}
+}
+
+// RetryAfter is how long the header of that name asks to wait (RFC 9110, section 10.2.3; a fraction of a second is
+// understood too), 0 where it does not say.
+func (a *Reply) RetryAfter() time.Duration {
+	after := a.Header.Get("Retry-After")
+	if d := Seconds(after); d > 0 {
+		return d
+	}
+	if t, err := http.ParseTime(after); err == nil {
+		return max(0, t.Sub(a.At))
+	}
+	return 0
+}
+
+// Seconds reads a number of seconds that may have a fraction, at most a day; 0 where it is none.
+func Seconds(s string) time.Duration {
+	f, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
+	if err != nil || math.IsNaN(f) || f <= 0 {
+		return 0
+	}
+	return time.Duration(min(f, 24*60*60) * float64(time.Second))
+}
+
+// APIClient is a copy of given that follows no redirect and keeps no cookie; where given is nil, a client of our own
+// that honours HTTPS_PROXY.
+func APIClient(given *http.Client) *http.Client {
+	var c http.Client
+	if given != nil {
+		c = *given
+	}
+	if c.Transport == nil && given == nil {
+		c.Transport = NewTransport()
+	}
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	c.Jar = nil
+	return &c
+}
+
+// NewTransport gives a transport that honours HTTPS_PROXY and keeps many connections to one host.
+func NewTransport() *http.Transport {
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+		TLSHandshakeTimeout:    10 * time.Second,
+		ForceAttemptHTTP2:      true,
+		MaxIdleConns:           128,
+		MaxIdleConnsPerHost:    128, // one host is nearly all there is; the default of 2 would reconnect for nearly each call
+		IdleConnTimeout:        90 * time.Second,
+		MaxResponseHeaderBytes: 256 << 10,
+	}
+}
