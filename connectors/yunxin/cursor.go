@@ -1,0 +1,309 @@
+package yunxin
+
+import (
+	"encoding/json"
+	"hash/maphash"
+	"slices"
+
+	"chatlake/connectors"
+	"chatlake/schemas"
+)
+
+// span is a range of time in Unix milliseconds, both ends included.
+type span struct {
+	From schemas.Millis `json:"f"`
+	To   schemas.Millis `json:"t"`
+}
+
+// within reports whether a span lies in another.
+func (s span) within(other span) bool { return s.From >= other.From && s.To <= other.To }
+
+// meets reports whether two spans have a millisecond in common.
+func (s span) meets(other span) bool { return s.From <= other.To && s.To >= other.From }
+
+// way is the order in time in which the platform pages through a window. What the vendor says about its parameter
+// contradicts itself, so it is found out.
+type way uint8
+
+const (
+	wayUnknown way = iota // nothing is taken for granted: a page may have messages before and after it
+	wayUp                 // the oldest first
+	wayDown               // the newest first
+	wayNone               // neither: as unknown, for good
+)
+
+// stage is how far the finding out of the way has come.
+type stage uint8
+
+const (
+	stageStart stage = iota
+	stageBelow       // the first page had more, and what is before it is looked at
+	stageAbove       // there was something, and what is after it is looked at
+)
+
+// windows is the cursor of a history: which windows of time are not yet read to their end. A page with more to come proves
+// only that nothing is missing between its first and last time; what is left and right of them is asked for again, with
+// that millisecond, until an answer says that there is no more. So no message is lost between two pages, whatever the order
+// within a page, and however many share a millisecond.
+type windows struct {
+	Begun bool   `json:"b,omitempty"`
+	Open  []span `json:"o,omitempty"` // in the order in which they are read
+	Way   way    `json:"w,omitempty"`
+	Stage stage  `json:"s,omitempty"`
+	First span   `json:"p,omitzero"` // of the first page, while the way is not known
+	// AtBegin and AtEnd say that messages were shown that were sent at the very begin_time and end_time of a request: so the
+	// ends belong to a window, which is not documented, and need not be asked for wider than it is.
+	AtBegin bool `json:"x,omitempty"`
+	AtEnd   bool `json:"y,omitempty"`
+	// Token leads on in the first window where a page ended in the millisecond in which it began. Seen is the time that pages
+	// shows since the window's first, nil before that.
+	Token string `json:"k,omitempty"`
+	Seen  *span  `json:"n,omitempty"`
+	// Edge is the millisecond at which the page before the token ended, and Tied that page's messages in it. The page that
+	// the token leads to should show more of it, else Check says that the millisecond has to be read from its other end.
+	Edge  schemas.Millis `json:"e,omitempty"`
+	Tied  []string       `json:"i,omitempty"`
+	Check bool           `json:"c,omitempty"`
+	Done  bool           `json:"d,omitempty"`
+}
+
+func (m *windows) done() bool { return m.Done }
+func (m *windows) finish()    { *m = windows{Done: true} }
+
+// windowsOf reads a cursor. One that this source did not write is as good as none: reading starts anew, and what overlaps is
+// recognised.
+func windowsOf(c connectors.Cursor) *windows {
+	m := &windows{}
+	if c == "" || json.Unmarshal([]byte(c), m) != nil || !m.Done && m.Begun && len(m.Open) == 0 && !m.Check {
+		return &windows{}
+	}
+	return m
+}
+
+// asked gives begin_time and end_time of the next request.
+func (m *windows) asked() (begin, end schemas.Millis) {
+	at := span{m.Edge, m.Edge}
+	if !m.Check {
+		at = m.Open[0]
+	}
+	begin, end = at.From, at.To
+	if !m.AtBegin {
+		begin = max(0, begin-1)
+	}
+	if !m.AtEnd {
+		end++
+	}
+	switch {
+	case begin < end:
+	case m.Way == wayDown || begin == 0:
+		end = begin + 1
+	default:
+		begin = end - 1
+	}
+	return begin, end
+}
+
+// learn takes in whether messages were sent at the very ends of what was asked for, and reports whether that is new.
+func (m *windows) learn(l *listing) (news bool) {
+	begin, end := m.asked()
+	before := [...]bool{m.AtBegin, m.AtEnd}
+	for i := range l.items {
+		m.AtBegin = m.AtBegin || l.items[i].created == begin
+		m.AtEnd = m.AtEnd || l.items[i].created == end
+	}
+	return before != [...]bool{m.AtBegin, m.AtEnd}
+}
+
+// run leaves the token behind.
+func (m *windows) run() { m.Token, m.Seen = "", nil }
+
+// cover takes in what a page of the first window shows. It reports false where the page leads no further without its token.
+func (m *windows) cover(l *listing) (ahead bool) {
+	at, in := m.Open[0], m.see(l)
+	m.tie(l)
+	if !l.more {
+		m.Open = m.Open[1:]
+		m.judge(in, true)
+		m.run()
+		return true
+	}
+	rest := m.around(at, in)
+	if in == nil || slices.ContainsFunc(rest, at.within) {
+		return false
+	}
+	m.Open = append(rest, m.Open[1:]...)
+	if m.Stage == stageStart {
+		m.start(at, *in)
+	} else {
+		m.judge(in, false)
+	}
+	m.run()
+	return true
+}
+
+// start takes in what the first page of all shows, which has more to come.
+func (m *windows) start(at, in span) {
+	m.First, m.Stage = in, stageBelow
+	switch {
+	case in.From < at.From: // the page begins where the window does
+		m.Way = wayUp
+	case in.To > at.To:
+		m.Way = wayDown
+	}
+}
+
+// see gives the time from the first to the last message that the pages of the window have shown, nil where none told one.
+func (m *windows) see(l *listing) *span {
+	in := m.Seen
+	for i := range l.items {
+		t := l.items[i].created
+		switch {
+		case t == 0:
+		case in == nil:
+			in = &span{t, t}
+		default:
+			in = &span{min(in.From, t), max(in.To, t)}
+		}
+	}
+	return in
+}
+
+// around gives what of a window is left when the time that in covers is known and there is more.
+func (m *windows) around(at span, in *span) []span {
+	if in == nil {
+		return nil
+	}
+	var rest []span
+	if before := (span{at.From, min(in.From, at.To)}); m.Way != wayUp && before.From <= before.To {
+		rest = append(rest, before)
+	}
+	if after := (span{max(in.To, at.From), at.To}); m.Way != wayDown && after.From <= after.To {
+		rest = append(rest, after)
+	}
+	return rest
+}
+
+// judge finds out the way from what a page of the window before or after the first page has shown; closed says that there
+// is no more in that window.
+func (m *windows) judge(in *span, closed bool) {
+	if m.Way != wayUnknown {
+		return
+	}
+	switch m.Stage {
+	case stageBelow:
+		switch below := in != nil && in.From < m.First.From; {
+		case below:
+			// What is after the first page is next, before the rest of this.
+			m.Stage = stageAbove
+			last := len(m.Open) - 1
+			m.Open = append([]span{m.Open[last]}, m.Open[:last]...)
+		case closed:
+			m.Way = wayUp
+		}
+	case stageAbove:
+		switch above := in != nil && in.To > m.First.To; {
+		case above:
+			m.Way = wayNone
+		case closed:
+			m.Way = wayDown
+			m.Open = m.Open[:min(len(m.Open), 1)] // what is above the second page is what was below the first
+		}
+	}
+}
+
+// tie compares a page that a token led to with the page before it: if the token goes by time alone, messages in the
+// millisecond at their edge are left out.
+func (m *windows) tie(l *listing) {
+	if m.Token == "" || m.Edge == 0 {
+		return
+	}
+	m.Check = !slices.ContainsFunc(l.items, func(e entry) bool { return e.created == m.Edge })
+	if !m.Check {
+		m.Edge, m.Tied = 0, nil
+	}
+}
+
+// hold remembers the edge of a page that leads on by its token.
+func (m *windows) hold(l *listing) {
+	at, in := m.Open[0], (&windows{}).see(l)
+	m.Token, m.Seen = l.token, m.see(l)
+	if m.Check || in == nil || !in.meets(at) {
+		return
+	}
+	m.Edge, m.Tied = in.To, nil
+	if m.Way == wayDown || m.Way != wayUp && in.From >= at.To {
+		m.Edge = in.From
+	}
+	for i := range l.items {
+		if e := &l.items[i]; e.created == m.Edge && e.id != "" {
+			m.Tied = append(m.Tied, e.id)
+		}
+	}
+}
+
+// The most that is done without progress, and the reasons of containers that end for it.
+const (
+	maxStale   = 50 // pages in a row that show no id which the page before did not show
+	maxRefused = 3  // page tokens refused in a row within a window
+
+	reasonRepeated = "token_repeated"
+	reasonStale    = "no_progress"
+	reasonMissing  = "token_missing"
+	reasonRefused  = "token_refused"
+	reasonTooLong  = "token_too_long"
+	reasonTies     = "ties_unproven"
+
+	maxToken = 8 << 10 // bytes; it goes into an address, a header and a checkpoint
+)
+
+var tokenSeed = maphash.MakeSeed()
+
+// guards notice a listing that runs in circles. They look at what has happened since the last start or resumption.
+type guards struct {
+	tokens map[uint64]struct{} // hashes, of the window that is read
+	before map[string]struct{} // ids of the page before
+	stale  int
+}
+
+// token looks at a page token that is to be followed, and gives the reason why it must not be, or nil.
+func (g *guards) token(token string) *connectors.Failure {
+	switch {
+	case token == "":
+		return &connectors.Failure{Code: reasonMissing, Message: "the platform says that there is more in one millisecond but gives no page token"}
+	case len(token) > maxToken:
+		return &connectors.Failure{Code: reasonTooLong, Message: "the platform gives a page token that is too long to be one"}
+	}
+	h := maphash.String(tokenSeed, token)
+	if _, seen := g.tokens[h]; seen {
+		return &connectors.Failure{Code: reasonRepeated, Message: "the platform gives a page token that it gave before"}
+	}
+	if g.tokens == nil {
+		g.tokens = make(map[uint64]struct{})
+	}
+	g.tokens[h] = struct{}{}
+	return nil
+}
+
+// page looks at the ids of a page after which there is more to read.
+func (g *guards) page(l *listing) *connectors.Failure {
+	ids, fresh := make(map[string]struct{}, len(l.items)), false
+	for i := range l.items {
+		id := l.items[i].id
+		if id == "" {
+			continue
+		}
+		ids[id] = struct{}{}
+		if _, old := g.before[id]; !old {
+			fresh = true
+		}
+	}
+	g.before = ids
+	g.stale++
+	if fresh {
+		g.stale = 0
+	}
+	if g.stale >= maxStale {
+		return &connectors.Failure{Code: reasonStale, Message: "50 pages in a row showed nothing new"}
+	}
+	return nil
+}

@@ -1,0 +1,211 @@
+package yunxin
+
+import (
+	"strings"
+
+	"chatlake/connectors"
+	"chatlake/schemas"
+)
+
+// Inner types of custom messages, a convention of the vendor's UIKit; from 1000 on they are an app's own.
+const (
+	innerForward = "101"
+	innerRich    = "102"
+	innerSticker = "1001"
+)
+
+// maxWraps is how many values within each other may be strings that hold JSON.
+const maxWraps = 4
+
+// payloadKeys are the keys under which clients hide the payload of a custom message.
+var payloadKeys = [...]string{"raw", "payload", "content", "data", "attach", "attachment", "mergedPayload", "mergedForwardData"}
+
+// custom reads {"type":…,"data":{…}}, whose type says what it is.
+func (r *reader) custom(a, text connectors.JSON, subtype string) {
+	kind, payload := payloadOf(a, func(v connectors.JSON, level int) connectors.JSON { return r.opened(v, level+2) })
+	inner := textOf(kind)
+	if subtype == "" {
+		r.M.MessageSubtype = r.Optional(r.subtype(kind))
+	}
+	brief := func() {
+		r.says(text)
+		r.EndText(false)
+	}
+	switch {
+	case isForward(inner, payload):
+		r.M.ContentKind = schemas.ContentMergeForward
+		r.forwarded(payload, text)
+	case inner == innerRich:
+		r.M.ContentKind = schemas.ContentRichText
+		r.row(payload.Get("title"))
+		r.row(payload.Get("body"))
+		if r.Text.Len() == 0 {
+			r.says(text)
+		}
+		r.EndText(false)
+	case inner == innerSticker:
+		r.M.ContentKind = schemas.ContentSticker
+		e := schemas.Attachment{AttachmentNo: 1, Kind: "sticker", FileKey: r.Optional(r.Str(payload.Get("chartlet"), "attachments.file_key"))}
+		if catalog := r.Str(payload.Get("catalog"), "attachments.attributes"); catalog != "" {
+			e.Attributes.Set("catalog", catalog)
+		}
+		r.M.Attachments = append(r.M.Attachments, e)
+		brief()
+	default:
+		brief()
+	}
+}
+
+// isForward reports whether a payload is that of a merged forward: by its type, or where it is told without one by what
+// only a merged forward has.
+func isForward(inner string, payload connectors.JSON) bool {
+	if inner != "" {
+		return inner == innerForward
+	}
+	return payload.Get("messages").Kind() == connectors.Array ||
+		payload.Get("url").Told() && (payload.Get("abstracts").Told() || payload.Get("sessionId").Told())
+}
+
+// payloadOf takes a custom attachment out of what it is wrapped in: {"type":…,"data":{…}} or the same without data, within
+// objects or strings. kind is absent where no type is told. opened gives what a string holds; values of different levels
+// stand at the same time.
+func payloadOf(a connectors.JSON, opened func(v connectors.JSON, level int) connectors.JSON) (kind, payload connectors.JSON) {
+	v := a
+	for level := range maxWraps {
+		if kind = v.Get("type"); kind.Told() {
+			if inner := opened(v.Get("data"), level); inner.Kind() == connectors.Object {
+				return kind, inner
+			}
+			return kind, v
+		}
+		if v.Get("url").Told() || v.Get("messages").Told() {
+			break
+		}
+		next := connectors.JSON{}
+		for _, key := range payloadKeys {
+			if next = opened(v.Get(key), level); next.Kind() == connectors.Object {
+				break
+			}
+		}
+		if next.Kind() != connectors.Object {
+			break
+		}
+		v = next
+	}
+	return connectors.JSON{}, v
+}
+
+// forwarded is what a merged forward tells of its contents.
+type forwarded struct {
+	url    string // of its file, as its page tells it, "" where none is told
+	md5    string // of the file, lower-case hex, "" where none is told
+	inline bool   // there is no file, its messages are these
+	within []connectors.Child
+	nested []*forwarded // what each of within forwards, nil where it is no merged forward
+	why    string       // it is not whole, "" where it is
+}
+
+// forwarded reads the payload of a merged forward. Its text is its brief and previews of the first messages, whatever
+// becomes of its file.
+func (r *reader) forwarded(p, text connectors.JSON) {
+	r.says(text)
+	if r.Text.Len() == 0 {
+		r.row(p.Get("title"))
+	}
+	r.previews(p)
+	r.EndText(false)
+	r.attribute("source_conversation", p.Get("sessionId"))
+	r.attribute("source_name", p.Get("sessionName"))
+	r.attribute("forward_depth", pick(p, "depth", "nestedLevel"))
+	fw := &forwarded{}
+	if messages := p.Get("messages"); messages.Kind() == connectors.Array && !p.Get("url").Told() {
+		r.inline(fw, messages)
+	} else {
+		if url := r.Str(p.Get("url"), "content_json"); url != "" {
+			fw.url = fileRequest(url)
+		}
+		fw.md5 = strings.ToLower(strings.TrimSpace(r.Digits(p.Get("md5"), "content_json")))
+	}
+	r.fwd = fw
+}
+
+// previews adds a line for each of the first messages.
+func (r *reader) previews(p connectors.JSON) {
+	list := p.Get("abstracts")
+	if list.Len() == 0 {
+		list = p.Get("previewList")
+	}
+	for i := range min(list.Len(), connectors.MaxParts) {
+		e := list.At(i)
+		if e.Kind() != connectors.Object {
+			r.row(e)
+			continue
+		}
+		who, _ := r.word(pick(e, "senderNick", "userAccId"))
+		what, _ := r.word(e.Get("content"))
+		if who != "" && what != "" {
+			who += ": "
+		}
+		r.Text.Line()
+		r.Text.Add(who)
+		r.Text.Add(what)
+	}
+}
+
+// inline reads messages that stand within the message that forwards them, as an older client sends them. What else its
+// payload holds stands in the same memory, so nothing within is taken out of strings.
+func (r *reader) inline(fw *forwarded, messages connectors.JSON) {
+	fw.inline = true
+	if r.levels >= connectors.MaxForwardDepth {
+		return // too deep for a row
+	}
+	outer, sealed := r.M, r.sealed
+	r.levels, r.sealed = r.levels+1, true
+	n := min(messages.Len(), r.rows)
+	r.rows -= n
+	if n < messages.Len() {
+		fw.why = connectors.ReasonTooMany
+	}
+	fw.within, fw.nested = make([]connectors.Child, n), make([]*forwarded, n)
+	for i := range fw.within {
+		item := messages.At(i)
+		if item.Kind() != connectors.Object {
+			r.broken(&fw.within[i], "message is "+item.Kind().String()+", not an object")
+			fw.why = reasonBadLine
+			continue
+		}
+		var f fields
+		f.read(item, inlineWords)
+		f.attachment, f.inline = item, true
+		if connectors.Blank(f.text) {
+			f.text = f.preview
+		}
+		r.child(&fw.within[i], &f)
+		fw.nested[i] = r.fwd
+	}
+	r.levels, r.sealed = r.levels-1, sealed
+	r.M = outer
+}
+
+// inlineKey tells what a key of an older client's message within a message means.
+func (f *fields) inlineKey(key string) *connectors.JSON {
+	switch key {
+	case "messageId":
+		return &f.clientID
+	case "senderId":
+		return &f.sender
+	case "senderName":
+		return &f.senderName
+	case "senderAvatar":
+		return &f.avatar
+	case "createTime":
+		return &f.created
+	case "messageType":
+		return &f.kind
+	case "text":
+		return &f.text
+	case "preview":
+		return &f.preview
+	}
+	return nil
+}

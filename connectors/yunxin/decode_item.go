@@ -1,0 +1,238 @@
+package yunxin
+
+import (
+	"bytes"
+	"strconv"
+
+	"chatlake/connectors"
+	"chatlake/schemas"
+)
+
+// Conversation types of the server API.
+const (
+	sceneP2P   = 1
+	sceneTeam  = 2
+	sceneSuper = 3
+)
+
+// accid is the kind of all account ids.
+const accid = "accid"
+
+// fields are the fields of one message, whatever the vocabulary that it is told in: a message of the server API, a line of
+// a merged file, or a message within a message. They are gathered in one pass, because to look up each by its name, and
+// most are not there, costs as much as the rest of decoding.
+type fields struct {
+	serverID, clientID, sender, senderName, avatar, receiver, team, scene, kind, subtype, created, client connectors.JSON
+	text, attachment, extension, modified, modifier, thread, targets, inclusive, visible                  connectors.JSON
+	lineScene, preview                                                                                    connectors.JSON
+	parent, root                                                                                          ref
+
+	at     int  // place of the item in its page, -1 where its attachment is not to be cut out of that
+	inline bool // attachment is the whole item, whose keys are those of both
+}
+
+// ref names another message.
+type ref struct{ sender, created, serverID, clientID connectors.JSON }
+
+// vocabulary is the words that a message is told in.
+type vocabulary uint8
+
+// Vocabularies: of the server API, of the lines of merged files, and of messages within messages.
+const (
+	apiWords vocabulary = iota
+	lineTags
+	inlineWords
+)
+
+// read gathers the fields of an item. Of two equal keys the first counts.
+func (f *fields) read(item connectors.JSON, words vocabulary) {
+	f.at = -1
+	for key, v := range item.Fields() {
+		var at *connectors.JSON
+		switch words { // a function value in place of this would cost each message an allocation
+		case apiWords:
+			at = f.apiKey(key)
+		case lineTags:
+			at = f.lineTag(key)
+		case inlineWords:
+			at = f.inlineKey(key)
+		}
+		if at != nil && at.Kind() == connectors.Absent {
+			*at = v
+		}
+	}
+}
+
+// apiKey tells what a key of the server API's message object means.
+func (f *fields) apiKey(key string) *connectors.JSON {
+	switch key {
+	case "message_server_id":
+		return &f.serverID
+	case "message_client_id":
+		return &f.clientID
+	case "sender_id":
+		return &f.sender
+	case "receiver_id":
+		return &f.receiver
+	case "team_id":
+		return &f.team
+	case "conversation_type":
+		return &f.scene
+	case "message_type":
+		return &f.kind
+	case "sub_type":
+		return &f.subtype
+	case "create_time":
+		return &f.created
+	case "sender_client_type":
+		return &f.client
+	case "text":
+		return &f.text
+	case "attachment":
+		return &f.attachment
+	case "extension":
+		return &f.extension
+	}
+	return f.rareKey(key)
+}
+
+func (f *fields) rareKey(key string) *connectors.JSON {
+	switch key {
+	case "modify_time":
+		return &f.modified
+	case "modify_account_id":
+		return &f.modifier
+	case "thread_config":
+		return &f.thread
+	case "receiver_account_ids":
+		return &f.targets
+	case "inclusive":
+		return &f.inclusive
+	case "new_member_visible":
+		return &f.visible
+	}
+	return nil
+}
+
+// message reads all of a message but its id and what depends on the place where it stands: record_id, occurred_at,
+// event_date, forward and provenance.
+func (r *reader) message(f *fields, reading *connectors.Reading) {
+	m := &reading.Message
+	m.Platform, m.TenantID, m.AppID = schemas.Yunxin, r.at.tenant, r.at.app
+	m.ConversationID, m.ConversationKind = r.at.conversation, r.at.kind
+	m.ClientMessageID = r.Optional(r.ID(f.clientID, "client_message_id"))
+	m.State = schemas.MessageNormal
+	r.times(f)
+	r.sender(f)
+	r.attribute("modify_account_id", f.modifier)
+	r.attribute("receiver_account_ids", f.targets)
+	r.attribute("inclusive", f.inclusive)
+	r.attribute("new_member_visible", f.visible)
+	quote := r.extension(f.extension)
+	reading.ThreadByRoot = r.links(f, &quote)
+	r.fwd = nil
+	r.contents(f)
+}
+
+// times reads when the message was sent and edited. modify_time is there on edited messages only.
+func (r *reader) times(f *fields) {
+	m := r.M
+	m.CreatedAt, _ = r.Time(f.created, "created_at", schemas.IssueDefaulted)
+	m.SourceRevision = int64(m.CreatedAt)
+	modified := f.modified
+	if n, ok := modified.Int(); ok && n == 0 {
+		modified = connectors.JSON{} // 0 is how some clients write that there is none
+	}
+	if t, told := r.Time(modified, "updated_at", schemas.IssueNulled); told {
+		m.UpdatedAt, m.IsEdited = r.Millis(t), true
+		m.SourceRevision = max(m.SourceRevision, int64(t))
+	}
+	m.IsEdited = m.IsEdited || !connectors.Blank(f.modifier)
+}
+
+func (r *reader) sender(f *fields) {
+	s := &r.M.Sender
+	s.ID = r.Digits(f.sender, "sender.id")
+	if s.ID == "" {
+		r.Issue("sender.id", schemas.IssueDefaulted, "is not told")
+	} else {
+		s.IDType, s.Kind = accid, "user"
+	}
+	s.Name = r.Optional(r.Str(f.senderName, "sender.name"))
+	s.ClientType = r.Optional(r.Digits(f.client, "sender.client_type"))
+	r.attribute("sender_avatar", f.avatar)
+}
+
+// serverID reads a message's 64-bit id, exactly, from a number or digits. The platform tells none as "", 0 or null, too.
+func (r *reader) serverID(v connectors.JSON, field string) string {
+	if connectors.Blank(v) {
+		return ""
+	}
+	id := r.digits(v)
+	if len(id) == 0 {
+		if n, ok := v.Int(); !ok || n != 0 {
+			r.Issue(field, schemas.IssueNulled, "is no 64-bit id")
+		}
+		return ""
+	}
+	return r.KeepBytes(id)
+}
+
+// digits gives a positive whole number, told as one or as digits, without leading zeros and in memory that is used again;
+// empty for all else.
+func (r *reader) digits(v connectors.JSON) []byte {
+	r.buf = r.buf[:0]
+	if s, ok := v.Str(); ok && len(s) <= connectors.MaxID {
+		r.buf = append(r.buf, s...)
+	} else if v.Kind() == connectors.Number {
+		r.buf = v.AppendRaw(r.buf)
+	}
+	id := bytes.TrimLeft(r.buf, "0")
+	if len(id) > len("18446744073709551615") {
+		return nil
+	}
+	for _, c := range id {
+		if c < '0' || c > '9' {
+			return nil
+		}
+	}
+	return id
+}
+
+// attribute keeps a value that no join needs; one that is not told is left out.
+func (r *reader) attribute(key string, v connectors.JSON) {
+	switch v.Kind() {
+	case connectors.Absent, connectors.Null:
+	case connectors.String, connectors.Number:
+		if s := r.Digits(v, "attributes."+key); s != "" {
+			r.M.Attributes.Set(key, s)
+		}
+	default:
+		r.buf = v.AppendRaw(r.buf[:0])
+		r.M.Attributes.Set(key, r.Keep(r.Bounded(r.Valid(string(r.buf), "attributes."+key), "attributes."+key)))
+	}
+}
+
+// typeWord reads message_type, and gives its number, -1 where it is none.
+func (r *reader) typeWord(v connectors.JSON) int {
+	word := r.Digits(v, "message_type")
+	if len(word) > connectors.MaxID {
+		r.Issue("message_type", schemas.IssueTruncated, "is too long to be a type")
+		word = connectors.Shorten(word, connectors.MaxID)
+	}
+	r.M.MessageType = word
+	n, err := strconv.Atoi(word)
+	if err != nil {
+		n = -1
+	}
+	r.M.ContentKind = kindOf(n)
+	if r.M.ContentKind == "" {
+		r.M.ContentKind = schemas.ContentUnknown
+		if word == "" {
+			r.Issue("message_type", schemas.IssueDefaulted, "message_type is not told")
+		} else {
+			r.Issue("message_type", schemas.IssueUnknownType, "message_type is not known")
+		}
+	}
+	return n
+}

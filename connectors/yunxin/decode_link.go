@@ -1,0 +1,161 @@
+package yunxin
+
+import (
+	"strings"
+
+	"chatlake/connectors"
+	"chatlake/schemas"
+)
+
+// reasonConflict is a parent link's reason where thread_config and a quote in the extension name two messages.
+const reasonConflict = "quote_differs"
+
+// named is a message that another one names.
+type named struct {
+	server, client, sender string
+	created                schemas.Millis
+}
+
+func (n *named) told() bool { return n.server != "" || n.client != "" }
+
+// differs reports whether two names are surely of two messages.
+func (n *named) differs(o *named) bool {
+	if n.server != "" && o.server != "" {
+		return n.server != o.server
+	}
+	return n.client != "" && o.client != "" && n.client != o.client
+}
+
+// links reads what the message answers, and reports whether a thread is told by its root.
+//
+// thread_config is there on replies only: thread_reply is the message that was answered, thread_root the first of the
+// chain (https://doc.yunxin.163.com/messaging-enhanced/guide/DYzMDAyMjg). Of both the server id may be missing. A quote of
+// older UIKits stands in the extension and names a parent alone; where both are told thread_config stands.
+func (r *reader) links(f *fields, quote *named) (byRoot bool) {
+	m := r.M
+	f.config(r)
+	parent, root := r.named(&f.parent, "parent"), r.named(&f.root, "root")
+	byRoot = root.told()
+	if byRoot {
+		m.ThreadID = r.Optional(root.server)
+	}
+	reason := ""
+	switch {
+	case !parent.told():
+		parent = *quote
+	case quote.told() && parent.differs(quote):
+		reason = reasonConflict
+	case parent.server == "" && parent.client == quote.client:
+		parent.server = quote.server // by which it can be looked up
+	}
+	m.Parent, m.Root = r.link(&parent), r.link(&root)
+	if m.Parent.Status == schemas.LinkPending {
+		m.Parent.Reason = r.Optional(reason)
+		if !root.told() {
+			m.Root.Status = schemas.LinkPending // its id follows from the parent's root
+		}
+	}
+	return byRoot && m.Root.Status == schemas.LinkPending
+}
+
+// config reads thread_config.
+func (f *fields) config(r *reader) {
+	if !f.thread.Told() {
+		return
+	}
+	if f.thread.Kind() != connectors.Object {
+		r.Issue("parent", schemas.IssueNulled, "thread_config is "+f.thread.Kind().String()+", not an object")
+		return
+	}
+	f.parent, f.root = refOf(f.thread.Get("thread_reply")), refOf(f.thread.Get("thread_root"))
+}
+
+func refOf(v connectors.JSON) ref {
+	return ref{
+		sender: v.Get("sender_id"), created: v.Get("create_time"), serverID: v.Get("message_server_id"), clientID: v.Get("message_client_id"),
+	}
+}
+
+func (r *reader) named(v *ref, field string) named {
+	n := named{server: r.serverID(v.serverID, field), client: r.ID(v.clientID, field)}
+	if !n.told() {
+		return named{}
+	}
+	n.sender = r.ID(v.sender, field)
+	created := v.created
+	if ms, ok := created.Int(); ok && ms == 0 {
+		created = connectors.JSON{}
+	}
+	n.created, _ = r.Time(created, field, schemas.IssueNulled)
+	return n
+}
+
+// link makes a link that is to be resolved, none where a message names nothing or itself.
+func (r *reader) link(n *named) schemas.Link {
+	m := r.M
+	self := n.server != "" && n.server == m.MessageID ||
+		n.client != "" && m.ClientMessageID != nil && n.client == *m.ClientMessageID && (n.server == "" || m.MessageID == "" || n.server == m.MessageID)
+	if !n.told() || self {
+		return schemas.Link{Status: schemas.LinkNone}
+	}
+	l := schemas.Link{
+		Status: schemas.LinkPending, MessageID: r.Optional(n.server), ClientMessageID: r.Optional(n.client), SenderID: r.Optional(n.sender),
+	}
+	if n.created != 0 {
+		l.CreatedAt = r.Millis(n.created)
+	}
+	return l
+}
+
+// Words of the extension, which UIKits write.
+const (
+	quoteKey   = "yxReplyMsg"
+	mentionKey = "yxAitMsg"
+	nickKey    = "mergedMessageNickKey"   // in a merged file: the sender's name
+	avatarKey  = "mergedMessageAvatarKey" // in a merged file: the URL of the sender's picture
+	everyone   = "ait_all"
+)
+
+// extension keeps what the sender's app added to the message, and reads what UIKits are known to put there: the message
+// that is quoted, who is mentioned, and in merged files who sent it. It need not be JSON.
+func (r *reader) extension(v connectors.JSON) (quote named) {
+	r.attribute("extension", v)
+	s, isText := v.Str()
+	if isText {
+		if !strings.Contains(s, "yx") && !strings.Contains(s, "mergedMessage") {
+			return named{}
+		}
+		var err error
+		if v, err = r.ext.ParseString(s); err != nil {
+			return named{}
+		}
+	}
+	if name := r.Str(v.Get(nickKey), "sender.name"); name != "" {
+		r.M.Sender.Name = r.String(name)
+	}
+	r.attribute("sender_avatar", v.Get(avatarKey))
+	r.mentions(v.Get(mentionKey))
+	q := v.Get(quoteKey)
+	if q.Kind() != connectors.Object {
+		return named{}
+	}
+	return r.named(&ref{sender: q.Get("from"), created: q.Get("time"), serverID: q.Get("idServer"), clientID: q.Get("idClient")}, "parent")
+}
+
+// mentions reads {"<accid>":{"text":"@Ann ","segments":[…]}}. The text of the message names them already.
+func (r *reader) mentions(v connectors.JSON) {
+	for key, e := range v.Fields() {
+		n := len(r.M.Mentions)
+		if n >= connectors.MaxParts {
+			r.Issue("mentions", schemas.IssueTruncated, "are more than 10000")
+			return
+		}
+		m := schemas.Mention{IsAll: key == everyone, Placeholder: strings.TrimSpace(r.Str(e.Get("text"), "mentions.placeholder"))}
+		m.Name = r.Optional(strings.TrimPrefix(m.Placeholder, "@"))
+		if !m.IsAll {
+			m.ID = r.Optional(r.Keep(r.Bounded(r.Valid(key, "mentions.id"), "mentions.id")))
+			m.IDType = r.String(accid)
+		}
+		r.M.Mentions = append(r.M.Mentions, m)
+	}
+}

@@ -1,0 +1,171 @@
+package yunxin
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"chatlake/connectors"
+	"chatlake/schemas"
+)
+
+// pageSize is the most messages that the API gives.
+const pageSize = 100
+
+// history reads a conversation by windows of time
+// (https://doc.yunxin.163.com/messaging2/server-apis/jcwNDA0Nzg, GET /im/v2.1/conversations/{id}/messages).
+type history struct {
+	*walk
+	*windows
+	guards  guards
+	refused int // page tokens, in the window that is read
+}
+
+func newHistory(w *walk) {
+	h := &history{walk: w, windows: windowsOf(w.at.Cursor)}
+	w.mark, w.step = h.windows, h.next
+	if h.Token != "" {
+		h.guards.token(h.Token)
+	}
+}
+
+// next reads one page.
+func (h *history) next(ctx context.Context) (*connectors.Page, error) {
+	if !h.Begun {
+		h.Begun, h.Open = true, []span{h.window()}
+	}
+	page := &connectors.Page{}
+	resp, why, err := h.list(ctx, page)
+	if err != nil {
+		return nil, err
+	}
+	page.Response = *resp
+	if why != nil {
+		return h.end(page, why), nil
+	}
+	l, ok := readListing(page.Body)
+	if !ok {
+		return nil, &connectors.Error{
+			Class: connectors.ClassUnavailable, API: page.Type, Code: connectors.CodeUnreadable, Calls: page.Calls,
+			Message: "the answer says that all is well but not whether there are more pages", Response: &page.Response,
+		}
+	}
+	if err := h.expand(ctx, page, filesOf(l.items)); err != nil {
+		return nil, err
+	}
+	page.Items = len(l.items)
+	h.note(l.items)
+	if failed := h.follow(&l); failed != nil {
+		return h.end(page, failed), nil
+	}
+	if len(h.Open) == 0 && !h.Check {
+		return h.end(page, nil), nil
+	}
+	h.advance(page)
+	return page, nil
+}
+
+// follow steps ahead, or tells why reading cannot go on.
+func (h *history) follow(l *listing) *connectors.Failure {
+	news := h.Token == "" && h.learn(l) // a token goes with the window that it was given for
+	if h.Check {
+		return h.settle(l, news)
+	}
+	if h.cover(l) {
+		h.guards.tokens, h.refused = nil, 0
+		if len(h.Open) == 0 {
+			return nil
+		}
+		return h.guards.page(l)
+	}
+	if news {
+		return h.guards.page(l) // without the millisecond before or after it, the window may lead on
+	}
+	if failed := h.guards.token(l.token); failed != nil {
+		return failed
+	}
+	h.hold(l)
+	return h.guards.page(l)
+}
+
+// settle looks at the millisecond at a page's edge as it was read from its other end: if that meets what was seen of it
+// before, or its own end, nothing of it is missing.
+func (h *history) settle(l *listing, news bool) *connectors.Failure {
+	met := !l.more || slices.ContainsFunc(l.items, func(e entry) bool { return e.created == h.Edge && slices.Contains(h.Tied, e.id) })
+	switch {
+	case met:
+	case news:
+		return nil // its neighbours were shown too: now it can be asked for without them
+	default:
+		return &connectors.Failure{Code: reasonTies, Message: "more messages share the millisecond " + h.Edge.String() + " than the platform can be made to show"}
+	}
+	h.Check, h.Edge, h.Tied = false, 0, nil
+	return nil
+}
+
+// list asks for the page at the cursor. A page token that is refused is left behind: the window is read again from its edge.
+func (h *history) list(ctx context.Context, page *connectors.Page) (*connectors.Response, *connectors.Failure, error) {
+	for {
+		r := connectors.Request{
+			API: schemas.YunxinMessagesList, Method: http.MethodGet, Path: h.path + "/messages", Query: h.query(),
+		}
+		resp, why, err := h.ask(ctx, r)
+		e := errorOf(err)
+		switch {
+		case e != nil && e.Class == connectors.ClassCursor:
+			page.Calls += e.Calls
+		case err != nil:
+			return nil, nil, err
+		case why != nil:
+			page.Calls += resp.Calls
+			return resp, failureOf(why), nil
+		default:
+			page.Calls += resp.Calls
+			return resp, nil, nil
+		}
+		if h.refused++; h.refused > maxRefused {
+			return answerIn(&r, e, reasonRefused), &connectors.Failure{Code: reasonRefused, Message: "page tokens are refused again and again: " + e.Message}, nil
+		}
+		h.run()
+		h.Edge, h.Tied = 0, nil
+		h.guards = guards{}
+	}
+}
+
+// query is the request's, in one order always: it is a part of a page's identity. Whether the API means the ends of a window
+// inclusively is not documented, so each window is a millisecond wider on both sides until that is known. Teams are read in the name of
+// accounts that have left them, too, and messages that count as no-sense are messages.
+func (h *history) query() string {
+	begin, end := h.asked()
+	var q strings.Builder
+	q.WriteString("begin_time=" + strconv.FormatInt(int64(begin), 10) + "&end_time=" + strconv.FormatInt(int64(end), 10))
+	if h.Token != "" && !h.Check {
+		q.WriteString("&page_token=" + url.QueryEscape(h.Token))
+	}
+	// By the vendor's words true is the oldest first, against the name.
+	q.WriteString("&limit=" + strconv.Itoa(pageSize) + "&descending=" + strconv.FormatBool(!h.Check))
+	if h.team {
+		q.WriteString("&check_team_valid=false")
+	}
+	q.WriteString("&include_no_sense_msg=true")
+	return q.String()
+}
+
+// window is the container's: what was sent at its end or later is not asked for. An open end is the present, which the
+// cursor then keeps.
+func (h *history) window() span {
+	var at span
+	if h.c.WindowStart != nil {
+		at.From = max(0, *h.c.WindowStart)
+	}
+	at.To = schemas.MillisOf(time.Now())
+	if h.c.WindowEnd != nil {
+		at.To = *h.c.WindowEnd - 1
+	}
+	at.To = max(at.From, at.To)
+	return at
+}

@@ -1,0 +1,93 @@
+package yunxin
+
+import (
+	"bytes"
+
+	"chatlake/connectors"
+)
+
+// finder looks for the files of merged forwards, as the decoder understands attachments: what it would lay out is
+// fetched.
+type finder struct {
+	found []string             // URLs
+	used  []*connectors.Parser // their memory is read until all is found
+}
+
+// mergedFiles gives the URLs of the files that a message forwards, from its type and attachment: one, or those of the messages
+// that stand within it.
+func mergedFiles(kind, attachment connectors.JSON) []string {
+	if n, _ := kind.Int(); n != typeCustom {
+		return nil
+	}
+	var f finder
+	defer f.release()
+	f.look(f.opened(attachment), 1)
+	return f.found
+}
+
+// nestedIn gives the files that the lines of a file point to. Tag 8 of a line is the message's type and tag 10 its
+// attachment, as a string.
+func nestedIn(r *connectors.Response) []fileRef {
+	p := parsers.Get().(*connectors.Parser)
+	defer parsers.Put(p)
+	var refs []fileRef
+	for line := range bytes.Lines(r.Body) {
+		if len(refs) >= maxFilePages {
+			break
+		}
+		if v, err := p.Parse(bytes.TrimSpace(line)); err == nil {
+			for _, address := range mergedFiles(v.Get("8"), v.Get("10")) {
+				refs = append(refs, fileRef{r.Subject, address})
+			}
+		}
+	}
+	return refs
+}
+
+// look follows an attachment to what it forwards: {"type":101,"data":{"url":…}}, or the same without data, or within other
+// objects or strings; or {"messages":[…]}, of which each may forward again.
+func (f *finder) look(v connectors.JSON, depth int) {
+	payload, ok := f.payload(v)
+	if !ok || len(f.found) >= maxFilePages {
+		return
+	}
+	messages := payload.Get("messages")
+	if messages.Kind() != connectors.Array || payload.Get("url").Told() {
+		if address := textOf(payload.Get("url")); address != "" {
+			f.found = append(f.found, address)
+		}
+		return
+	}
+	for i := range messages.Len() {
+		if item := messages.At(i); depth < maxFileDepth && textOf(item.Get("messageType")) == "100" {
+			f.look(item, depth+1)
+		}
+	}
+}
+
+// payload takes a merged forward's out of what it is wrapped in; ok is false where it is none.
+func (f *finder) payload(v connectors.JSON) (payload connectors.JSON, ok bool) {
+	kind, payload := payloadOf(v, func(v connectors.JSON, _ int) connectors.JSON { return f.opened(v) })
+	return payload, isForward(textOf(kind), payload)
+}
+
+// opened gives a value, or where it is a string what that holds, absent where that is not JSON.
+func (f *finder) opened(v connectors.JSON) connectors.JSON {
+	s, ok := v.Str()
+	if !ok {
+		return v
+	}
+	p := parsers.Get().(*connectors.Parser)
+	f.used = append(f.used, p)
+	inner, err := p.ParseString(s)
+	if err != nil {
+		return connectors.JSON{}
+	}
+	return inner
+}
+
+func (f *finder) release() {
+	for _, p := range f.used {
+		parsers.Put(p)
+	}
+}

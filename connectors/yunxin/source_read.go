@@ -1,0 +1,138 @@
+package yunxin
+
+import (
+	"strconv"
+	"strings"
+
+	"chatlake/connectors"
+	"chatlake/schemas"
+)
+
+// entry is one message of a response, as far as reading on needs it; what it says is for the decoder. One that is no object,
+// or lacks a field, has zero fields: it is counted and passed on.
+type entry struct {
+	id      string // decimal
+	created schemas.Millis
+	files   []string // URLs of its merged files
+}
+
+// listing is one page of a history.
+type listing struct {
+	items []entry
+	token string
+	more  bool
+}
+
+// readListing reads a body whose code is 200. It reports false where the body does not say whether there is more.
+func readListing(body []byte) (l listing, ok bool) {
+	p := parsers.Get().(*connectors.Parser)
+	defer parsers.Put(p)
+	v, err := p.Parse(body)
+	data := v.Get("data")
+	if err != nil || data.Kind() != connectors.Object {
+		return listing{}, false
+	}
+	more := data.Get("has_more")
+	if l.more, ok = flagOf(more); !ok {
+		return listing{}, false
+	}
+	l.token = textOf(data.Get("next_token"))
+	if l.token != "" && !more.Told() {
+		return listing{}, false // taken as the end, the rest would be lost without a word
+	}
+	l.items = entriesOf(data.Get("items"))
+	return l, true
+}
+
+func entriesOf(list connectors.JSON) []entry {
+	items := make([]entry, list.Len())
+	for i := range items {
+		v := list.At(i)
+		items[i] = entry{id: textOf(v.Get("message_server_id")), files: mergedFiles(v.Get("message_type"), v.Get("attachment"))}
+		if ms, ok := v.Get("create_time").Int(); ok && ms > 0 {
+			items[i].created = schemas.Millis(ms)
+		}
+	}
+	return items
+}
+
+// filesOf gives the merged files that messages point to.
+func filesOf(items []entry) []fileRef {
+	var refs []fileRef
+	for i := range items {
+		for _, address := range items[i].files {
+			if items[i].id != "" {
+				refs = append(refs, fileRef{items[i].id, address})
+			}
+		}
+	}
+	return refs
+}
+
+// answers is what a batch response says of the messages that were asked for.
+type answers struct {
+	items []entry         // what it shows
+	shown map[string]bool // their ids
+	// failed are codes by id, and places where they stand.
+	failed map[string]int64
+	places map[string]string
+}
+
+// readBatch reads a body whose code is 200. A list that is absent, null or none is empty.
+func readBatch(body []byte) answers {
+	p := parsers.Get().(*connectors.Parser)
+	defer parsers.Put(p)
+	v, _ := p.Parse(body) // the call has parsed it before
+	data := v.Get("data")
+	a := answers{
+		items: entriesOf(data.Get("success_list")), shown: map[string]bool{}, failed: map[string]int64{}, places: map[string]string{},
+	}
+	for i := range a.items {
+		a.shown[a.items[i].id] = true
+	}
+	list := data.Get("failed_list")
+	for i := range list.Len() {
+		item := list.At(i)
+		id := textOf(item.Get("message_server_id"))
+		code, ok := item.Get("error_code").Int()
+		if id == "" || !ok || a.places[id] != "" {
+			continue
+		}
+		a.failed[id], a.places[id] = code, "/data/failed_list/"+strconv.Itoa(i)
+	}
+	return a
+}
+
+// textOf gives a string in memory of its own, or the text of a whole number.
+func textOf(v connectors.JSON) string {
+	if s, ok := v.Str(); ok {
+		return strings.Clone(s)
+	}
+	if n, ok := v.Int(); ok {
+		return strconv.FormatInt(n, 10)
+	}
+	return ""
+}
+
+// flagOf reads a boolean that may be absent, which is false, or be sent as a string or a number.
+func flagOf(v connectors.JSON) (flag, ok bool) {
+	if !v.Told() {
+		return false, true
+	}
+	if b, ok := v.Bool(); ok {
+		return b, true
+	}
+	switch textOf(v) {
+	case "true", "1":
+		return true, true
+	case "false", "0", "":
+		return false, v.Kind() == connectors.String || v.Kind() == connectors.Number
+	}
+	return false, false
+}
+
+// isID reports whether s is an id of a message: a 64-bit number above 0 in its only spelling.
+func isID(s string) bool {
+	n, err := strconv.ParseInt(s, 10, 64)
+	return err == nil && n > 0 && strconv.FormatInt(n, 10) == s
+}
