@@ -293,6 +293,7 @@ func (want *wantRow) compare(got map[string]any) string {
 		}
 	}
 	is("state", got["state"], string(x.State))
+	is("is_edited", got["is_edited"], x.Edited)
 	is("content_kind", got["content_kind"], x.Kind)
 	is("thread_id", text(got["thread_id"]), x.ThreadID)
 	is("is_thread_root", got["is_thread_root"], x.ThreadRoot)
