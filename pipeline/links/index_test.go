@@ -78,6 +78,7 @@ func fill(n *links.Node, i int64) {
 	n.Expansion = links.Expansion{Status: 2, Rank: links.Rank{Time: i}, Reason: "nested", Children: whole(i), Descendants: whole(i + 1)}
 	n.Parent = links.Link{Status: links.Missing, Reason: "r", ID: "p", ClientID: "c", SenderID: "s", CreatedAt: i}
 	n.Root = links.Link{Status: links.Resolved, ID: "root"}
+	n.Thread = "thread"
 	n.Depth, n.Answer, n.Hint, n.Alias, n.AliasTime = uint8(i), links.Answer{Status: links.Deleted, Reason: "why"}, i, "alias", i
 	n.Published = links.Published{Version: i + 1, Edited: -i, State: 1, Digest: ^uint64(i), Body: links.Place{Offset: i, No: uint32(i)}}
 	n.Changed()

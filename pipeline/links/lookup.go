@@ -50,7 +50,9 @@ func (p *Partition) missing(keys []Key) (found []Key, err error) {
 			switch {
 			case !target.Shown() && target.Answer.Status == None && !target.Asked:
 				found = append(found, to)
-			case target.Shown() && (target.Parent.Status == Pending || target.Root.Status == Pending):
+			case target.Shown() && (target.Depth > 0 || target.Parent.Status == Pending || target.Root.Status == Pending):
+				// What a look-up alone has shown may have targets that were too far away before. An ordinary page's message
+				// whose own links stand has asked for those above it, or will, by its own container.
 				keys = append(keys, to)
 			}
 		}

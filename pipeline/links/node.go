@@ -89,6 +89,7 @@ type Node struct {
 	Readings  []Reading // those that tell something which none before them tells, by rank; the first stands
 	Revision  int64     // highest time of all readings
 	Expansion Expansion // the best of all readings
+	Thread    string    // message id of its thread's root, where the thread is named by it
 	Fixed     bool      // its links are what its readings say: it stands in a merged forward
 	Deleted   bool      // the platform says so
 
@@ -176,6 +177,9 @@ func (r *Reading) fill(o *Reading) (more bool) {
 	}
 	if take(r.CopyOf == "", o.CopyOf != "") {
 		r.CopyOf = o.CopyOf
+	}
+	if take(r.ClientID == "", o.ClientID != "") {
+		r.ClientID = o.ClientID
 	}
 	if take(!r.Parent.Told(), o.Parent.Told()) {
 		r.Parent = o.Parent

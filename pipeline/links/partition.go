@@ -18,6 +18,7 @@ const (
 	keyWanted       = 'q' // container key, target that none of its pages shows
 	keyLookup       = 'l' // key of a look-up's container: the ids that it asks for
 	keyBody         = 'b' // Place
+	keyNamed        = 'd' // client id, message that has it too but that it does not stand for
 )
 
 // Applied is how far a partition's cache has come: the offset after the last raw record that it holds, and the id of the
@@ -96,6 +97,13 @@ func (p *Partition) get(key []byte) ([]byte, error) {
 
 func (p *Partition) set(key, value []byte) error {
 	if err := p.batch.Set(key, value, nil); err != nil {
+		return p.fail("write", err)
+	}
+	return nil
+}
+
+func (p *Partition) drop(key []byte) error {
+	if err := p.batch.Delete(key, nil); err != nil {
 		return p.fail("write", err)
 	}
 	return nil

@@ -5,7 +5,10 @@ type pending struct {
 	touched []Key        // records whose version may have changed, each once, in the order in which that was found
 	isIn    map[Key]bool // touched
 	fresh   []Key        // records whose readings changed, to be linked anew
+	changed map[Key]bool // those of the page in hand; true: nothing had shown them before
 	moved   []Key        // targets that look different to those who link to them
+	rings   map[Key]bool // records that are, or were, in a ring of links, or lead into one
+	left    []Key        // roots that a message of their thread no longer names
 }
 
 func (p *Partition) touch(key Key) {
@@ -35,22 +38,28 @@ func (p *Partition) Read(key Key, r *Reading, fixed, lookup bool) (stands bool, 
 	if n.Fixed {
 		return stands, nil
 	}
-	if !lookup {
+	now := n.Best()
+	nearer := !lookup && n.Depth > 0
+	if nearer {
 		n.Depth = 0
 	}
-	now := n.Best()
 	if err := p.tie(key, &before, &now); err != nil {
 		return false, err
 	}
 	if !wasShown || before.SenderID != now.SenderID || before.CreatedAt != now.CreatedAt {
 		p.moved = append(p.moved, key)
 	}
-	if now.ClientID != "" {
-		if err := p.name(key, &now); err != nil {
-			return false, err
-		}
+	if err := p.rename(key, before.ClientID, &now); err != nil {
+		return false, err
 	}
-	p.fresh = append(p.fresh, key)
+	if nearer || !wasShown || before.Parent != now.Parent || before.Root != now.Root || before.ThreadByRoot != now.ThreadByRoot ||
+		before.ClientID != now.ClientID || before.CreatedAt != now.CreatedAt || before.SenderID != now.SenderID {
+		if p.changed == nil {
+			p.changed = map[Key]bool{}
+		}
+		p.changed[key] = p.changed[key] || !wasShown
+		p.fresh = append(p.fresh, key)
+	}
 	return stands, nil
 }
 
@@ -93,25 +102,6 @@ func (p *Partition) tie(from Key, before, now *Reading) error {
 	return nil
 }
 
-// name lets a client id stand for the message that has it: of two the one created earlier, then the smaller id.
-func (p *Partition) name(key Key, r *Reading) error {
-	alias, err := p.Node(key.with(byClient, r.ClientID))
-	if err != nil {
-		return err
-	}
-	id := key.ID()
-	if alias.Alias == id && alias.AliasTime == r.CreatedAt {
-		return nil
-	}
-	if alias.Alias != "" && alias.Alias != id &&
-		(alias.AliasTime < r.CreatedAt || alias.AliasTime == r.CreatedAt && alias.Alias < id) {
-		return nil
-	}
-	alias.Alias, alias.AliasTime, alias.changed = id, r.CreatedAt, true
-	p.moved = append(p.moved, key.with(byClient, r.ClientID))
-	return nil
-}
-
 // Answer takes in what the platform says of a message that it does not show.
 func (p *Partition) Answer(key Key, a Answer) error {
 	n, err := p.Node(key)
@@ -136,10 +126,8 @@ func (p *Partition) Answer(key Key, a Answer) error {
 // Settle links what the readings and answers since the last call changed, and all that hangs on it. It gives the records
 // whose version may have changed.
 func (p *Partition) Settle() ([]Key, error) {
-	for _, key := range p.fresh {
-		if err := p.link(key, true); err != nil {
-			return nil, err
-		}
+	if err := p.settleFresh(); err != nil {
+		return nil, err
 	}
 	for len(p.moved) > 0 {
 		key := p.moved[0]
@@ -148,9 +136,48 @@ func (p *Partition) Settle() ([]Key, error) {
 			return nil, err
 		}
 	}
+	if err := p.unroll(); err != nil {
+		return nil, err
+	}
+	for _, key := range p.left {
+		if err := p.desert(key); err != nil {
+			return nil, err
+		}
+	}
 	touched := p.touched
 	p.pending = pending{}
 	return touched, nil
+}
+
+// settleFresh links the records whose readings changed, each after the one above it: a root that is derived too early would
+// have to be derived again, all the way down.
+func (p *Partition) settleFresh() error {
+	fresh, waits := p.fresh, map[Key]bool{}
+	p.fresh = nil
+	for _, key := range fresh {
+		waits[key] = true
+	}
+	var way []Key
+	for _, key := range fresh {
+		for at := key; waits[at]; {
+			delete(waits, at)
+			way = append(way, at)
+			up, root, err := p.above(at)
+			if err != nil {
+				return err
+			}
+			if up.Status != Resolved || root {
+				break
+			}
+			at = at.with(byMessage, up.ID)
+		}
+		for ; len(way) > 0; way = way[:len(way)-1] {
+			if err := p.link(way[len(way)-1], true); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // spread links all anew that link to a target, by its id or by its client id.
@@ -170,17 +197,30 @@ func (p *Partition) spread(to Key) error {
 			}
 		}
 	}
-	if to[4] != byMessage || !n.Shown() || n.Readings[0].ClientID == "" {
-		return nil
-	}
-	alias := to.with(byClient, n.Readings[0].ClientID)
-	if a, err := p.Node(alias); err != nil || a.Alias != to.ID() || !a.Linked {
+	alias, err := p.alias(to, n)
+	if err != nil || alias == "" {
 		return err
 	}
 	return p.spread(alias)
 }
 
-// link finds out how the links of a record stand. fresh says that its readings changed, so that it may close a ring.
+// alias is the client id that others may name a record by, "" where there is none.
+func (p *Partition) alias(key Key, n *Node) (Key, error) {
+	if key[4] != byMessage || !n.Shown() {
+		return "", nil
+	}
+	r := n.Best()
+	if r.ClientID == "" {
+		return "", nil
+	}
+	alias := key.with(byClient, r.ClientID)
+	if a, err := p.Node(alias); err != nil || a.Alias != key.ID() || !a.Linked {
+		return "", err
+	}
+	return alias, nil
+}
+
+// link finds out how the links of a record stand. fresh says that its readings changed.
 func (p *Partition) link(key Key, fresh bool) error {
 	n, err := p.Node(key)
 	if err != nil || !n.Shown() || n.Fixed {
@@ -198,18 +238,22 @@ func (p *Partition) link(key Key, fresh bool) error {
 	if err != nil {
 		return err
 	}
-	if root.Status == None && parent.Status != None {
-		if root, err = p.derived(key, &parent, fresh && n.Linked); err != nil {
+	if err := p.thread(key, &r, &root); err != nil {
+		return err
+	}
+	derived := root.Status == None && parent.Status != None
+	if derived {
+		if root, err = p.derived(key, &parent); err != nil {
 			return err
 		}
+	}
+	if wait, err := p.ringed(key, fresh, &parent, &root); err != nil {
+		return err
+	} else if wait && derived {
+		root = n.Root
 	}
 	if err := p.deepen(key); err != nil {
 		return err
-	}
-	if r.ThreadByRoot {
-		if err := p.threads(key, &r, &root); err != nil {
-			return err
-		}
 	}
 	if parent == n.Parent && root == n.Root {
 		return nil
@@ -257,7 +301,7 @@ func (p *Partition) told(from Key, t *Target) (Link, error) {
 
 // derived is the root that follows from a parent: the parent's root, or the parent where that has none, or, where the
 // parent is not to be had, the parent as it was told. It is not known until the chain above is known to its end.
-func (p *Partition) derived(from Key, parent *Link, mayClose bool) (Link, error) {
+func (p *Partition) derived(from Key, parent *Link) (Link, error) {
 	switch parent.Status {
 	case Pending:
 		return Link{Status: Pending}, nil
@@ -270,15 +314,6 @@ func (p *Partition) derived(from Key, parent *Link, mayClose bool) (Link, error)
 		return Link{}, err
 	}
 	root := above.Root
-	if mayClose || root.ID == from.ID() {
-		last, err := p.ring(from)
-		if err != nil {
-			return Link{}, err
-		}
-		if last != "" {
-			return p.told(from, &Target{ID: last})
-		}
-	}
 	switch root.Status {
 	case None:
 		root = Link{Status: Resolved, ID: parent.ID, SenderID: parent.SenderID, CreatedAt: parent.CreatedAt}
@@ -288,33 +323,6 @@ func (p *Partition) derived(from Key, parent *Link, mayClose bool) (Link, error)
 		root.ClientID, root.Reason = "", ""
 	}
 	return root, nil
-}
-
-// ring walks up from a record by parents alone, as roots are derived. Where that leads back to it, it gives the id of the
-// last record before.
-func (p *Partition) ring(from Key) (last string, err error) {
-	seen := map[Key]bool{}
-	for at := from; ; {
-		n, err := p.Node(at)
-		if err != nil || !n.Shown() || n.Fixed || seen[at] {
-			return "", err
-		}
-		seen[at] = true
-		r := n.Best()
-		root, err := p.told(at, &r.Root)
-		if err != nil || root.Status != None {
-			return "", err
-		}
-		parent, err := p.told(at, &r.Parent)
-		if err != nil || parent.Status != Resolved {
-			return "", err
-		}
-		up := at.with(byMessage, parent.ID)
-		if up == from {
-			return at.ID(), nil
-		}
-		at = up
-	}
 }
 
 // deepen lets the targets of a record know how far they are from a message that an ordinary page has shown.
@@ -350,27 +358,6 @@ func (p *Partition) deepen(key Key) error {
 			target.Depth, target.changed = depth, true
 			todo = append(todo, to)
 		}
-	}
-	return nil
-}
-
-// threads marks the root of a thread that is named by its root.
-func (p *Partition) threads(key Key, r *Reading, root *Link) error {
-	id := r.Root.ID
-	if id == "" && root.Status == Resolved {
-		id = root.ID
-	}
-	if id == "" {
-		return nil
-	}
-	to := key.with(byMessage, id)
-	n, err := p.Node(to)
-	if err != nil || n.ThreadRoot {
-		return err
-	}
-	n.ThreadRoot, n.changed = true, true
-	if n.Shown() {
-		p.touch(to)
 	}
 	return nil
 }

@@ -180,7 +180,7 @@ func (n *Node) append(b []byte) []byte {
 	e, p := &n.Expansion, &n.Published
 	expanded, answered := e.Status != 0, n.Answer.Status != None
 	w.flags(n.Fixed, n.Deleted, n.Linked, n.Asked, n.ThreadRoot, p.Version != 0, expanded, answered,
-		n.Parent.Status != None, n.Root.Status != None, n.Alias != "", n.Hint != 0, e.Children != nil, e.Descendants != nil)
+		n.Parent.Status != None, n.Root.Status != None, n.Alias != "", n.Hint != 0, e.Children != nil, e.Descendants != nil, n.Thread != "")
 	w.uint(uint64(n.Depth))
 	if p.Version != 0 {
 		w.int(p.Version)
@@ -223,6 +223,9 @@ func (n *Node) append(b []byte) []byte {
 	if n.Hint != 0 {
 		w.int(n.Hint)
 	}
+	if n.Thread != "" {
+		w.text(n.Thread)
+	}
 	return b
 }
 
@@ -230,9 +233,9 @@ func (n *Node) append(b []byte) []byte {
 func (n *Node) parse(b []byte) error {
 	r := &reader{rest: b}
 	e, p := &n.Expansion, &n.Published
-	var published, expanded, answered, parent, root, alias, hint, children, descendants bool
+	var published, expanded, answered, parent, root, alias, hint, children, descendants, thread bool
 	r.flags(&n.Fixed, &n.Deleted, &n.Linked, &n.Asked, &n.ThreadRoot, &published, &expanded, &answered,
-		&parent, &root, &alias, &hint, &children, &descendants)
+		&parent, &root, &alias, &hint, &children, &descendants, &thread)
 	n.Depth = uint8(r.uint())
 	if published {
 		p.Version, p.Edited, p.State, p.Digest = r.int(), r.int(), uint8(r.uint()), r.uint()
@@ -267,6 +270,9 @@ func (n *Node) parse(b []byte) error {
 	}
 	if hint {
 		n.Hint = r.int()
+	}
+	if thread {
+		n.Thread = r.text()
 	}
 	if r.broken || len(r.rest) != 0 {
 		return errBroken

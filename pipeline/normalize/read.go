@@ -1,6 +1,7 @@
 package normalize
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,11 +26,11 @@ func (s *session) normalize(main *schemas.Page) (err error) {
 	if err != nil {
 		return err
 	}
-	shown, err := s.readings(asked)
+	shown, err := s.readings(len(asked) > 0)
 	if err != nil {
 		return err
 	}
-	if err := s.answers(main); err != nil {
+	if err := s.answers(main, asked); err != nil {
 		return err
 	}
 	touched, err := s.index.Settle()
@@ -52,13 +53,14 @@ func (s *session) normalize(main *schemas.Page) (err error) {
 	return nil
 }
 
-// lookup reports whether a page was asked for by a look-up.
-func (s *session) lookup(main *schemas.Page) (bool, error) {
+// lookup gives the messages that the container of a page looks up; none where it is no look-up. One of a single message says
+// so itself: its page may come before anything here asks for it.
+func (s *session) lookup(main *schemas.Page) ([]string, error) {
 	if parts := strings.SplitN(string(main.Container), "/", 4); len(parts) == 4 && parts[2] == schemas.KindMessage {
-		return true, nil
+		_, id, _ := strings.Cut(parts[3], "!")
+		return []string{schemas.Unpart(id)}, nil
 	}
-	ids, err := s.index.Lookup(string(main.Container))
-	return len(ids) > 0, err
+	return s.index.Lookup(string(main.Container))
 }
 
 // readings takes in what the page in hand shows and gives the records that links are followed from, in its order.
@@ -161,8 +163,8 @@ var statuses = map[string]links.Status{
 }
 
 // answers takes in what the page in hand says of messages that it does not show. A look-up that was given up or cancelled
-// leaves what it asked for missing.
-func (s *session) answers(main *schemas.Page) error {
+// leaves what it asked for missing, but for what this very page answers.
+func (s *session) answers(main *schemas.Page, asked []string) error {
 	for _, a := range s.decoded.Answers {
 		if a.MessageID == "" || statuses[a.Status] == links.None {
 			s.Logger.Error("an answer that is none", "page", main.ID, "status", a.Status)
@@ -175,20 +177,12 @@ func (s *session) answers(main *schemas.Page) error {
 	if !main.Final || main.Error == "" {
 		return nil
 	}
-	ids, err := s.index.Lookup(string(main.Container))
-	if err != nil {
-		return err
-	}
-	for _, id := range ids {
-		key := s.talk.Message(id)
-		n, err := s.index.Node(key)
-		if err != nil {
-			return err
+	for _, id := range asked {
+		if id == "" || slices.ContainsFunc(s.decoded.Answers, func(a connectors.Answer) bool { return a.MessageID == id }) {
+			continue
 		}
-		if !n.Shown() && n.Answer.Status == links.None {
-			if err := s.index.Answer(key, links.Answer{Status: links.Missing, Reason: main.Error}); err != nil {
-				return err
-			}
+		if err := s.index.Answer(s.talk.Message(id), links.Answer{Status: links.Missing, Reason: main.Error}); err != nil {
+			return err
 		}
 	}
 	return nil

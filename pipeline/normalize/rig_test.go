@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"testing"
 	"time"
 
@@ -21,74 +20,7 @@ const tenant = "cli_1"
 
 var topics = schemas.NewTopics("im", "")
 
-var schemaIDs = map[string]int{topics.Messages: 3, topics.DeadLetters: 4}
-
-// body is a page of the made-up platform.
-type body struct {
-	Kind   string   `json:",omitempty"`
-	Panic  bool     `json:",omitempty"`
-	Items  []item   `json:",omitempty"`
-	Failed []string `json:",omitempty"` // record ids
-}
-
-// item is one message of it.
-type item struct {
-	ID, Text, State, Sender string `json:",omitempty"`
-	Rev, Edited             int64  `json:",omitempty"`
-	Source                  connectors.SourceRank
-	Invalid, Elsewhere      bool `json:",omitempty"`
-}
-
-// decoder reads it.
-type decoder struct{}
-
-func (decoder) Decode(p []schemas.Page, out *connectors.Decoded) {
-	*out = connectors.Decoded{Readings: out.Readings[:0]}
-	var b body
-	if err := json.Unmarshal(p[len(p)-1].Body, &b); err != nil {
-		out.Failed = append(out.Failed, connectors.Failed{Class: "malformed", Message: "no JSON"})
-		return
-	}
-	out.ConversationKind = b.Kind
-	for i := range b.Items {
-		out.Readings = append(out.Readings, b.Items[i].reading(i))
-	}
-	for i, id := range b.Failed {
-		out.Failed = append(out.Failed, connectors.Failed{Pointer: fmt.Sprintf("/items/%d", 100+i), RecordID: id, Class: "bad_item", Message: "bad \xff item"})
-	}
-	if b.Panic {
-		panic("a fault of the decoder")
-	}
-}
-
-func (it *item) reading(place int) connectors.Reading {
-	at := schemas.Millis(1_700_000_000_000)
-	m := schemas.Message{
-		RecordID: string(schemas.NewRecordID(schemas.Feishu, tenant, it.ID)), SourceRevision: it.Rev, Platform: schemas.Feishu, TenantID: tenant,
-		ConversationID: "oc", MessageID: it.ID, MessageType: "text", ContentKind: schemas.ContentText,
-		CreatedAt: at, OccurredAt: at, EventDate: at.Date(), State: schemas.MessageNormal,
-		Parent: schemas.Link{Status: schemas.LinkNone}, Root: schemas.Link{Status: schemas.LinkNone},
-		Forward:    schemas.Forward{Role: schemas.ForwardNone, Expansion: schemas.ExpansionNotApplicable},
-		Provenance: schemas.Provenance{ItemPointer: "/items/" + strconv.Itoa(place)},
-	}
-	if it.State != "" {
-		m.State = it.State
-	}
-	if it.Text != "" {
-		m.Text = &it.Text
-	}
-	if it.Sender != "" {
-		m.Sender.Name = &it.Sender
-	}
-	if it.Edited != 0 {
-		e := schemas.Millis(it.Edited)
-		m.UpdatedAt, m.IsEdited = &e, true
-	}
-	if it.Invalid {
-		m.ContentKind = ""
-	}
-	return connectors.Reading{Message: m, Source: it.Source, OtherConversation: it.Elsewhere}
-}
+var schemaIDs = map[string]int{topics.Messages: 3, topics.DeadLetters: 4, topics.Containers: 5}
 
 // rig is a log with raw pages, and the settings of a normalizer of it.
 type rig struct {
@@ -107,29 +39,32 @@ var fixed = time.UnixMilli(1_750_000_000_000).UTC()
 func newRig(t testing.TB, f memlog.Faults) *rig {
 	const partitions = 1
 	return &rig{t: t, log: memlog.New(partitions, f), total: partitions, dir: t.TempDir(), conf: normalize.Config{
-		Topics: topics, IDs: schemaIDs, Once: true, Version: "chatlake/test", Logger: slog.New(slog.DiscardHandler),
+		Topics: topics, IDs: schemaIDs, Once: true, Lookups: true, Version: "chatlake/test", Logger: slog.New(slog.DiscardHandler),
 		Decoders: map[string]func() connectors.Decoder{schemas.Feishu: func() connectors.Decoder { return decoder{} }},
 		Now:      func() time.Time { return fixed },
 	}}
 }
 
-// raw makes a raw page; each is a second after the one before.
+// raw makes a raw page of a sheet, a body or bytes; each is a second after the one before.
 func (r *rig) raw(value any) schemas.Record {
 	r.t.Helper()
-	b, ok := value.([]byte)
+	sh, ok := value.(sheet)
+	if !ok {
+		sh = sheet{value: value}
+	}
+	if sh.value == nil {
+		sh.value = sh.body
+	}
+	b, ok := sh.value.([]byte)
 	if !ok {
 		var err error
-		if b, err = json.Marshal(value); err != nil {
+		if b, err = json.Marshal(sh.value); err != nil {
 			r.t.Fatal(err)
 		}
 	}
 	r.next++
-	p := schemas.Page{
-		Container: schemas.NewContainerKey(schemas.Feishu, tenant, schemas.KindChat, "oc"), Type: schemas.FeishuMessagesList,
-		Conversation: schemas.NewConversationKey(schemas.Feishu, tenant, "oc"), ContentType: "application/json",
-		Time: fixed.Add(time.Duration(r.next) * time.Second), Epoch: 1, Number: r.next, Request: "GET /" + strconv.FormatInt(r.next, 10),
-		HTTPStatus: 200, Code: "0", AppID: "app", ConnectorVersion: "chatlake/test", Body: b,
-	}
+	p := sh.page(r.next)
+	p.Body = b
 	return p.Record(topics.RawPages, r.total)
 }
 
@@ -143,8 +78,6 @@ func (r *rig) add(values ...any) {
 		r.log.Append(rec)
 	}
 }
-
-func page(items ...item) body { return body{Items: items} }
 
 // session runs a new process for one ownership of partition 0.
 func (r *rig) session(ctx context.Context) error {

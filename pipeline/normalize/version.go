@@ -100,8 +100,8 @@ func merge(m *schemas.Message, n *links.Node) {
 	switch {
 	case n.ThreadRoot && m.ThreadID == nil:
 		m.ThreadID = &m.MessageID
-	case best.ThreadByRoot && m.ThreadID == nil && n.Root.Status == links.Resolved:
-		m.ThreadID = m.Root.MessageID
+	case m.ThreadID == nil:
+		m.ThreadID = text(n.Thread)
 	}
 	m.IsThreadRoot = n.ThreadRoot || m.ThreadID != nil && m.CopyOfMessageID == nil && n.Parent.Status == links.None && n.Root.Status == links.None
 }
