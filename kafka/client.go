@@ -81,11 +81,11 @@ type Client struct {
 // NewClient checks the settings. It does no I/O: see Ping.
 func NewClient(config Config) (*Client, error) {
 	if len(config.Brokers) == 0 {
-		return nil, errors.New("kafka: no brokers")
+		return nil, errors.New("no brokers")
 	}
 	for _, broker := range config.Brokers {
 		if _, _, err := net.SplitHostPort(broker); err != nil {
-			return nil, fmt.Errorf("kafka: broker %q is not host:port: %w", broker, err)
+			return nil, fmt.Errorf("broker %q is not host:port: %w", broker, err)
 		}
 	}
 	mechanism, err := mechanism(config)
@@ -119,7 +119,7 @@ func mechanism(config Config) (sasl.Mechanism, error) {
 	switch config.Mechanism {
 	case "":
 		if config.Username != "" || config.Password != "" {
-			return nil, errors.New("kafka: a user name or password without a SASL mechanism")
+			return nil, errors.New("a user name or password without a SASL mechanism")
 		}
 		return nil, nil
 	case "PLAIN":
@@ -129,14 +129,14 @@ func mechanism(config Config) (sasl.Mechanism, error) {
 	case "SCRAM-SHA-512":
 		return scramWith(scram.SHA512, config)
 	}
-	return nil, fmt.Errorf("kafka: SASL mechanism %q is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512", config.Mechanism)
+	return nil, fmt.Errorf("SASL mechanism %q is none of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512", config.Mechanism)
 }
 
 func scramWith(hash scram.Algorithm, config Config) (sasl.Mechanism, error) {
 	m, err := scram.Mechanism(hash, config.Username, config.Password)
 	if err != nil {
 		// The library's error may repeat what it was given, the password included.
-		return nil, fmt.Errorf("kafka: user name or password not usable with %s", config.Mechanism)
+		return nil, fmt.Errorf("user name or password not usable with %s", config.Mechanism)
 	}
 	return m, nil
 }

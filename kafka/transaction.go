@@ -257,6 +257,12 @@ func (c *Client) alive(ctx context.Context, m member) error {
 	})
 }
 
+// Committed gives the offset up to which a group has read a partition, once no transaction on it is pending; -1 where it
+// has none.
+func (c *Client) Committed(ctx context.Context, group, topic string, partition int32) (int64, error) {
+	return c.committed(ctx, group, place{topic, partition})
+}
+
 // committed is the group's offset once no transaction on it is pending; -1 where there is none.
 func (c *Client) committed(ctx context.Context, group string, at place) (int64, error) {
 	request := kmsg.NewOffsetFetchRequest()

@@ -33,7 +33,7 @@ func openBroker(c Config, ln net.Listener) (*broker, error) {
 		kfake.BrokerConfigs(brokerSettings()),
 	)
 	if err != nil {
-		return nil, fmt.Errorf("local: open broker in %s: %w", dir, err)
+		return nil, fmt.Errorf("open broker in %s: %w", dir, err)
 	}
 	return &broker{cluster: cluster, address: guarded.Addr().String()}, nil
 }

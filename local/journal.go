@@ -38,7 +38,7 @@ func openJournal(dir string, replay func(entry) error) (*journal, error) {
 	path := filepath.Join(dir, "journal.jsonl")
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("local: %w: %w", ErrDirectory, err)
+		return nil, fmt.Errorf("%w: %w", ErrDirectory, err)
 	}
 	j := &journal{file: file}
 	if err := j.load(path, replay); err != nil {
@@ -47,7 +47,7 @@ func openJournal(dir string, replay func(entry) error) (*journal, error) {
 	}
 	if err := syncDirectory(dir); err != nil {
 		_ = file.Close()
-		return nil, fmt.Errorf("local: %w: %s: %w", ErrDirectory, dir, err)
+		return nil, fmt.Errorf("%w: %s: %w", ErrDirectory, dir, err)
 	}
 	return j, nil
 }
@@ -55,7 +55,7 @@ func openJournal(dir string, replay func(entry) error) (*journal, error) {
 func (j *journal) load(path string, replay func(entry) error) error {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return fmt.Errorf("local: %w: %w", ErrDirectory, err)
+		return fmt.Errorf("%w: %w", ErrDirectory, err)
 	}
 	for line := 1; ; line++ {
 		end := bytes.IndexByte(text, '\n')
@@ -64,16 +64,16 @@ func (j *journal) load(path string, replay func(entry) error) error {
 		}
 		var e entry
 		if err := json.Unmarshal(text[:end], &e); err != nil {
-			return fmt.Errorf("local: schema registry: %s line %d is damaged: %w", path, line, err)
+			return fmt.Errorf("schema registry: %s line %d is damaged: %w", path, line, err)
 		}
 		if err := replay(e); err != nil {
-			return fmt.Errorf("local: schema registry: %s line %d: %w", path, line, err)
+			return fmt.Errorf("schema registry: %s line %d: %w", path, line, err)
 		}
 		text = text[end+1:]
 		j.size += int64(end) + 1
 	}
 	if err := j.file.Truncate(j.size); err != nil {
-		return fmt.Errorf("local: %w: %s: %w", ErrDirectory, path, err)
+		return fmt.Errorf("%w: %s: %w", ErrDirectory, path, err)
 	}
 	return nil
 }
@@ -85,7 +85,7 @@ func (j *journal) append(e entry) error {
 	}
 	line, err := json.Marshal(e)
 	if err != nil {
-		return fmt.Errorf("local: journal: %w", err)
+		return fmt.Errorf("journal of the schema registry: %w", err)
 	}
 	line = append(line, '\n')
 	_, err = j.file.WriteAt(line, j.size)
@@ -95,10 +95,10 @@ func (j *journal) append(e entry) error {
 	if err != nil {
 		// After a failed fsync nobody knows what is on disk: only cutting the entry off durably lets us go on.
 		if undo := errors.Join(j.file.Truncate(j.size), j.file.Sync()); undo != nil {
-			j.broken = fmt.Errorf("local: journal: %w", errors.Join(err, undo))
+			j.broken = fmt.Errorf("journal of the schema registry: %w", errors.Join(err, undo))
 			return j.broken
 		}
-		return fmt.Errorf("local: journal: %w", err)
+		return fmt.Errorf("journal of the schema registry: %w", err)
 	}
 	j.size += int64(len(line))
 	return nil
@@ -106,7 +106,7 @@ func (j *journal) append(e entry) error {
 
 func (j *journal) close() error {
 	if err := j.file.Close(); err != nil {
-		return fmt.Errorf("local: journal: %w", err)
+		return fmt.Errorf("journal of the schema registry: %w", err)
 	}
 	return nil
 }

@@ -59,7 +59,7 @@ type Server struct {
 // Start opens the directory, takes its lock and the ports, and returns once both answer. ctx bounds the start only.
 func Start(ctx context.Context, c Config) (_ *Server, err error) {
 	if err := context.Cause(ctx); err != nil {
-		return nil, fmt.Errorf("local: start: %w", err)
+		return nil, fmt.Errorf("start: %w", err)
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -68,7 +68,7 @@ func Start(ctx context.Context, c Config) (_ *Server, err error) {
 		c.Host = "127.0.0.1"
 	}
 	if ip := net.ParseIP(c.Host); ip != nil && ip.IsUnspecified() {
-		return nil, fmt.Errorf("local: %w: %s stands for every interface, and clients could not be told where to connect: name the address that they shall use with --host", ErrHost, c.Host)
+		return nil, fmt.Errorf("%w: %s stands for every interface, and clients could not be told where to connect: name the address that they shall use with --host", ErrHost, c.Host)
 	}
 	s := &Server{}
 	defer func() {
@@ -126,7 +126,7 @@ func (s *Server) Close() error {
 func subdirectory(dir, name string) (string, error) {
 	path := filepath.Join(dir, name)
 	if err := os.MkdirAll(path, 0o700); err != nil {
-		return "", fmt.Errorf("local: %w: %s: %w", ErrDirectory, path, err)
+		return "", fmt.Errorf("%w: %s: %w", ErrDirectory, path, err)
 	}
 	return path, nil
 }
@@ -139,9 +139,9 @@ func listen(ctx context.Context, host string, port int, flag string) (net.Listen
 	case err == nil:
 		return ln, nil
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("local: %w: %s is taken by another process: end that one or choose another port with %s", ErrPort, address, flag)
+		return nil, fmt.Errorf("%w: %s is taken by another process: end that one or choose another port with %s", ErrPort, address, flag)
 	case errors.Is(err, syscall.EACCES):
-		return nil, fmt.Errorf("local: %w: %s needs rights that this process lacks: choose a port above 1023 with %s", ErrPort, address, flag)
+		return nil, fmt.Errorf("%w: %s needs rights that this process lacks: choose a port above 1023 with %s", ErrPort, address, flag)
 	}
-	return nil, fmt.Errorf("local: %w: %s (%s): %w", ErrPort, address, flag, err)
+	return nil, fmt.Errorf("%w: %s (%s): %w", ErrPort, address, flag, err)
 }

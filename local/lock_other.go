@@ -8,7 +8,7 @@ import "fmt"
 type lock struct{}
 
 func lockDirectory(dir string) (*lock, error) {
-	return nil, fmt.Errorf("local: %w: %s cannot be locked on this operating system: use a Kafka cluster", ErrDirectory, dir)
+	return nil, fmt.Errorf("%w: %s cannot be locked on this operating system: use a Kafka cluster", ErrDirectory, dir)
 }
 
 func (*lock) release() error { return nil }

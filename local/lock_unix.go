@@ -19,25 +19,25 @@ type lock struct{ file *os.File }
 // lockDirectory makes the directory where it is missing and takes its lock.
 func lockDirectory(dir string) (*lock, error) {
 	if dir == "" {
-		return nil, fmt.Errorf("local: %w: no data directory is set: name one with --data", ErrDirectory)
+		return nil, fmt.Errorf("%w: no data directory is set: name one with --data", ErrDirectory)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("local: %w: %s: %w: choose another with --data", ErrDirectory, dir, err)
+		return nil, fmt.Errorf("%w: %s: %w: choose another with --data", ErrDirectory, dir, err)
 	}
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("local: %w: %s: %w: choose another with --data", ErrDirectory, dir, err)
+		return nil, fmt.Errorf("%w: %s: %w: choose another with --data", ErrDirectory, dir, err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		defer func() { _ = f.Close() }()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("local: directory %s is %w%s: end that one or choose another directory with --data", dir, ErrLocked, owner(f))
+			return nil, fmt.Errorf("directory %s is %w%s: end that one or choose another directory with --data", dir, ErrLocked, owner(f))
 		}
-		return nil, fmt.Errorf("local: %w: lock %s: %w", ErrDirectory, dir, err)
+		return nil, fmt.Errorf("%w: lock %s: %w", ErrDirectory, dir, err)
 	}
 	l := &lock{file: f}
 	if err := l.sign(); err != nil {
-		return nil, errors.Join(fmt.Errorf("local: %w: %s: %w", ErrDirectory, dir, err), l.release())
+		return nil, errors.Join(fmt.Errorf("%w: %s: %w", ErrDirectory, dir, err), l.release())
 	}
 	return l, nil
 }
@@ -62,7 +62,7 @@ func owner(f *os.File) string {
 
 func (l *lock) release() error {
 	if err := l.file.Close(); err != nil {
-		return fmt.Errorf("local: release directory: %w", err)
+		return fmt.Errorf("release directory: %w", err)
 	}
 	return nil
 }

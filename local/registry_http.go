@@ -38,7 +38,7 @@ func openRegistry(c Config, ln net.Listener) (*registryServer, error) {
 	}
 	_, port, err := net.SplitHostPort(ln.Addr().String())
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("local: registry address: %w", err), r.journal.close())
+		return nil, errors.Join(fmt.Errorf("registry address: %w", err), r.journal.close())
 	}
 	s := &registryServer{registry: r, address: net.JoinHostPort(c.Host, port), done: make(chan error, 1)}
 	s.server = &http.Server{

@@ -15,6 +15,7 @@ import (
 // addOptions are the flags of containers add.
 type addOptions struct {
 	wish  wish
+	refs  string
 	file  string
 	again bool
 }
@@ -23,24 +24,33 @@ func (t *tool) containersAddCommand() *cobra.Command {
 	var o addOptions
 	c := t.command(&cobra.Command{
 		Use:   "add",
-		Short: "Have chats and threads read",
-		Long: "Have chats and threads read. What is there already is left alone, its window too, unless --again asks to read it all\n" +
-			"again: a new epoch, within the window that is given then. The app's id (FEISHU_APP_ID) or FEISHU_TENANT names the\n" +
-			"tenant; no secret is needed, as no platform is called.\n\n" +
+		Short: "Have chats, threads, conversations and messages read",
+		Long: "Have chats and threads of Feishu, conversations and single messages of Yunxin read. What is there already is left\n" +
+			"alone, its window too, unless --again asks to read it all again: a new epoch, within the window that is given then.\n" +
+			"The app's id (FEISHU_APP_ID) or FEISHU_TENANT names the tenant, for Yunxin the app key (YUNXIN_APP_KEY); no secret\n" +
+			"is needed, as no platform is called.\n\n" +
+			"A conversation of Yunxin is spelled as its API wants it: owner|type|other with type 1 for two accounts, 2 for a team\n" +
+			"and 3 for a super team, in whose name a member reads: 'alice|1|bob', 'alice|2|4711'.\n\n" +
+			"--refs names single messages of a conversation of Yunxin, of kind messages, as JSON lines:\n" +
+			`  {"message_id":"9007199254740993","created_at":1700000000000}` + "\n\n" +
 			"--file takes many containers as JSON lines, - standard input:\n" +
 			`  {"platform":"feishu","kind":"chat","id":"oc_…","from":"2024-01-01"}` + "\n" +
 			`  {"platform":"feishu","kind":"thread","id":"omt_…","conversation":"oc_…"}` + "\n" +
+			`  {"platform":"yunxin","kind":"conversation","id":"alice|1|bob"}` + "\n" +
 			"A line that is wrong is named, and then nothing is added.",
 		Example: "  chatlake containers add --platform feishu --kind chat --id oc_a0553eda9014c201e6969b478895c230 --from 2024-01-01\n" +
+			"  chatlake containers add --platform yunxin --kind conversation --id 'alice|1|bob'\n" +
+			"  chatlake containers add --platform yunxin --kind messages --id 'alice|1|bob' --refs refs.jsonl\n" +
 			"  chatlake containers add --file chats.jsonl",
 	}, &worker.ToolSettings{}, func(ctx context.Context) error { return t.containersAdd(ctx, o) })
 	f := c.Flags()
-	f.StringVar(&o.wish.Platform, "platform", "", "feishu")
-	f.StringVar(&o.wish.Kind, "kind", "", "chat or thread")
-	f.StringVar(&o.wish.ID, "id", "", "the platform's id: oc_… of a chat, omt_… of a thread")
+	f.StringVar(&o.wish.Platform, "platform", "", "feishu or yunxin")
+	f.StringVar(&o.wish.Kind, "kind", "", "chat or thread of Feishu, conversation or messages of Yunxin")
+	f.StringVar(&o.wish.ID, "id", "", "the platform's id: oc_… of a chat, omt_… of a thread, owner|type|other of a conversation")
 	f.StringVar(&o.wish.Conversation, "conversation", "", "the chat of a thread, oc_…")
 	f.StringVar(&o.wish.From, "from", "", "first time to read: a UTC date, or RFC 3339 (default: the beginning)")
 	f.StringVar(&o.wish.To, "to", "", "time to read up to: a UTC date means its first moment, or RFC 3339 (default: now)")
+	f.StringVar(&o.refs, "refs", "", "JSON lines of ids and times of messages, for kind messages; - reads standard input")
 	f.StringVar(&o.file, "file", "", "JSON lines of containers; - reads standard input")
 	f.BoolVar(&o.again, "again", false, "read all again what is there already: a new epoch")
 	return c
@@ -51,12 +61,14 @@ func (t *tool) containersAdd(ctx context.Context, o addOptions) error {
 	if err != nil {
 		return err
 	}
-	asked, err := t.asked(o, s.Tenant)
+	asked, err := t.asked(o, tenantsOf(s))
 	if err != nil {
 		return err
 	}
-	if s.Tenant == "" {
-		return &worker.SettingError{Name: "FEISHU_APP_ID", Why: "is missing: it names the tenant of the containers (or FEISHU_TENANT)"}
+	for _, c := range asked {
+		if c.TenantID == "" {
+			return &worker.SettingError{Name: tenantSettings[c.Platform][0], Why: "is missing: it names the tenant of the containers" + tenantSettings[c.Platform][1]}
+		}
 	}
 	n, err := s.Connect(ctx, "", t.logger(s))
 	if err != nil {
@@ -73,37 +85,75 @@ func (t *tool) containersAdd(ctx context.Context, o addOptions) error {
 	return t.printAdded(r)
 }
 
-// asked gives the containers asked for, each once. Tenant may be empty: then it only checks them.
-func (t *tool) asked(o addOptions, tenant string) ([]*schemas.Container, error) {
-	lines, wishes := []int{0}, []wish{o.wish}
-	if o.file != "" {
-		if o.wish != (wish{}) {
-			return nil, usagef("--file names the containers itself: leave out --platform, --kind, --id, --conversation, --from and --to")
-		}
-		var err error
-		if lines, wishes, err = readWishes(o.file, t.stdin); err != nil {
+// tenantSettings are the settings that name a platform's tenant: the app's, and what else may.
+var tenantSettings = map[string][2]string{
+	schemas.Feishu: {"FEISHU_APP_ID", " (or FEISHU_TENANT)"}, schemas.Yunxin: {"YUNXIN_APP_KEY", ""},
+}
+
+func tenantsOf(s *worker.ToolSettings) map[string]string {
+	return map[string]string{schemas.Feishu: s.Tenant, schemas.Yunxin: s.AppKey}
+}
+
+// asked gives the containers asked for, each once. A tenant may be empty: then it only checks them.
+func (t *tool) asked(o addOptions, tenants map[string]string) ([]*schemas.Container, error) {
+	if o.file == "" {
+		refs, err := t.refs(o)
+		if err != nil {
 			return nil, err
 		}
-		if len(wishes) == 0 {
-			return nil, usagef("--file %s names no container", o.file)
-		}
-	}
-	seen := map[string]bool{}
-	var asked []*schemas.Container
-	odd, first := 0, ""
-	for i, w := range wishes {
-		c, err := w.container(tenant)
-		if err != nil && o.file != "" {
-			return nil, usagef("%s line %d: %w; nothing was added", o.file, lines[i], err)
-		}
+		all, err := o.wish.containers(tenants, refs)
 		if err != nil {
 			return nil, usageError{err}
 		}
+		return t.each(all), nil
+	}
+	if o.wish != (wish{}) || o.refs != "" {
+		return nil, usagef("--file names the containers itself: leave out --platform, --kind, --id, --conversation, --refs, --from and --to")
+	}
+	lines, wishes, err := readWishes(lineFile{"--file", o.file, t.stdin})
+	if err != nil {
+		return nil, err
+	}
+	if len(wishes) == 0 {
+		return nil, usagef("--file %s names no container", o.file)
+	}
+	var all []*schemas.Container
+	for i, w := range wishes {
+		c, err := w.containers(tenants, nil)
+		if err != nil {
+			return nil, usagef("%s line %d: %w; nothing was added", o.file, lines[i], err)
+		}
+		all = append(all, c...)
+	}
+	return t.each(all), nil
+}
+
+// refs reads the messages that --refs names, none where it is not given.
+func (t *tool) refs(o addOptions) ([]schemas.MessageRef, error) {
+	if o.refs == "" {
+		return nil, nil
+	}
+	if o.wish.Platform != schemas.Yunxin || o.wish.Kind != schemas.KindMessages {
+		return nil, usagef("--refs goes with --platform yunxin --kind messages")
+	}
+	refs, err := readRefs(lineFile{"--refs", o.refs, t.stdin})
+	if err == nil && len(refs) == 0 {
+		err = usagef("--refs %s names no message", o.refs)
+	}
+	return refs, err
+}
+
+// each gives each container once, and says where their ids are unusual.
+func (t *tool) each(all []*schemas.Container) []*schemas.Container {
+	seen := map[string]bool{}
+	var once []*schemas.Container
+	odd, first := 0, ""
+	for _, c := range all {
 		if seen[c.Key] {
 			continue // the first stands, as in the topic
 		}
 		seen[c.Key] = true
-		asked = append(asked, c)
+		once = append(once, c)
 		if why := unusual(c); why != "" {
 			if odd++; odd == 1 {
 				first = why
@@ -113,7 +163,7 @@ func (t *tool) asked(o addOptions, tenant string) ([]*schemas.Container, error) 
 	if odd > 0 {
 		t.note("unusual ids (%d): %s", odd, first)
 	}
-	return asked, nil
+	return once
 }
 
 // addContainers writes those that are not there yet; with again, all, in a new epoch where they are.

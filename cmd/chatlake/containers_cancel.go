@@ -26,10 +26,11 @@ func (t *tool) containersCancelCommand() *cobra.Command {
 		Long: "Have containers read no further in the epoch that they are in: what was read stays, and the extractor ends them as\n" +
 			"CANCELLED. What has ended already is left alone. 'containers add --again' reads a container anew.\n\n" +
 			"Name one by --kind and --id, or by its --key as 'containers list' shows it; or all of a --conversation: the chat, its\n" +
-			"threads and its look-ups, or those of one --kind. A chat that is read may show threads until the extractor has seen its\n" +
+			"threads and its look-ups, or those of one --kind. Any spelling of a conversation of Yunxin will do. A chat that is read may show threads until the extractor has seen its\n" +
 			"cancellation: run it once more to cancel those.",
 		Example: "  chatlake containers cancel --kind chat --id oc_a0553eda9014c201e6969b478895c230\n" +
-			"  chatlake containers cancel --conversation oc_a0553eda9014c201e6969b478895c230 --kind thread",
+			"  chatlake containers cancel --conversation oc_a0553eda9014c201e6969b478895c230 --kind thread\n" +
+			"  chatlake containers cancel --platform yunxin --conversation 'alice|1|bob'",
 	}, &worker.ToolSettings{}, func(ctx context.Context) error { return t.containersCancel(ctx, o) })
 	f := c.Flags()
 	f.StringVar(&o.key, "key", "", "the container's key, as 'containers list' shows it")
@@ -58,7 +59,13 @@ func (o *choice) check() error {
 // fits reports whether a container is meant.
 func (o *choice) fits(c *listed) bool {
 	return (o.key == "" || o.key == c.Key) && (o.platform == "" || o.platform == c.Platform) && (o.kind == "" || o.kind == c.Kind) &&
-		(o.id == "" || o.id == c.ID) && (o.conversation == "" || o.conversation == c.ConversationID)
+		(o.id == "" || o.id == c.ID || c.spelled(o.id)) &&
+		(o.conversation == "" || o.conversation == c.ConversationID || c.spelled(o.conversation))
+}
+
+// spelled reports whether id is one of the spellings that Yunxin's API takes for the container's conversation.
+func (r *listed) spelled(id string) bool {
+	return r.Platform == schemas.Yunxin && sameConversation(id, r.ConversationID)
 }
 
 // flags is the choice as it was given.

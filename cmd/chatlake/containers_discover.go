@@ -20,7 +20,7 @@ type discoverOptions struct {
 
 // yunxinIDs says why Yunxin's conversations cannot be discovered, and where their ids are.
 const yunxinIDs = "--platform yunxin: its API lists no conversations. Their ids come from the application's own database, from message callbacks or from a data-sync export; " +
-	"add them with 'chatlake containers add --platform yunxin --kind conversation --id …', or many with --file -"
+	"add them by chatlake containers add --platform yunxin --kind conversation --id 'alice|1|bob', or many with --file -"
 
 func (t *tool) containersDiscoverCommand() *cobra.Command {
 	var o discoverOptions
@@ -61,7 +61,7 @@ func (t *tool) containersDiscover(ctx context.Context, o discoverOptions) error 
 	switch {
 	case s.AppID == "":
 		return &worker.SettingError{Name: "FEISHU_APP_ID", Why: "is missing: the platform is asked for the chats of its bot"}
-	case s.AppSecret == "":
+	case s.Feishu.AppSecret == "":
 		return &worker.SettingError{Name: "FEISHU_APP_SECRET", Why: "is missing (or FEISHU_APP_SECRET_FILE): the platform is asked for the chats of its bot"}
 	}
 	n, err := s.Connect(ctx, "", t.logger(s))
@@ -70,10 +70,10 @@ func (t *tool) containersDiscover(ctx context.Context, o discoverOptions) error 
 	}
 	defer n.Client.Close()
 	pacer := connectors.NewPacer(map[string]connectors.Quota{
-		feishu.ChatsListAPI: {PerMinute: int(s.PerMinute), PerSecond: int(s.PerSecond)},
+		feishu.ChatsListAPI: {PerMinute: int(s.PerMinute), PerSecond: int(s.Feishu.PerSecond)},
 	})
 	r := discoverReport{}
-	asked, broken := r.list(ctx, s.Call(pacer, t.logger(s)), o, s.Tenant)
+	asked, broken := r.list(ctx, s.Feishu.Call(pacer, t.logger(s)), o, s.Tenant)
 	if broken != nil && (len(asked) == 0 || ctx.Err() != nil) {
 		return fmt.Errorf("the bot's chats cannot be listed: %w", broken)
 	}
@@ -120,7 +120,7 @@ func (r *discoverReport) list(ctx context.Context, call connectors.Call, o disco
 		}
 		w := o.wish
 		w.Kind, w.ID = schemas.KindChat, chat.ID
-		c, err := w.container(tenant)
+		c, err := w.feishu(tenant)
 		if err != nil {
 			odd = err // the others go on; the last of such ids is named
 			continue

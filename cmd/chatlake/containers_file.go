@@ -8,138 +8,31 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
+	"strconv"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"chatlake/schemas"
 )
 
-// wish is a container to add, as it is told on the command line or in a line of a file.
-type wish struct {
-	Platform     string `json:"platform"`
-	Kind         string `json:"kind"`
-	ID           string `json:"id"`
-	Conversation string `json:"conversation,omitempty"`
-	From         string `json:"from,omitempty"`
-	To           string `json:"to,omitempty"`
-}
-
-// maxID is far above any id of a platform, in bytes; a longer one is something else.
-const maxID = 256
-
-// container checks the wish and makes the container that it stands for, without an epoch.
-func (w wish) container(tenant string) (*schemas.Container, error) {
-	switch w.Platform {
-	case schemas.Feishu:
-	case schemas.Yunxin:
-		return nil, errors.New("platform yunxin is not in this version")
-	case "":
-		return nil, errors.New("platform is missing: feishu")
-	default:
-		return nil, fmt.Errorf("platform %q is unknown: feishu is there", w.Platform)
-	}
-	if err := checkID("id", w.ID); err != nil {
-		return nil, err
-	}
-	conversation := w.ID
-	switch w.Kind {
-	case schemas.KindChat:
-		if w.Conversation != "" && w.Conversation != w.ID {
-			return nil, fmt.Errorf("chat %q is its own conversation, not %q", w.ID, w.Conversation)
-		}
-	case schemas.KindThread:
-		if err := checkID("conversation (the thread's chat)", w.Conversation); err != nil {
-			return nil, err
-		}
-		conversation = w.Conversation
-	case "":
-		return nil, errors.New("kind is missing: chat or thread")
-	default:
-		return nil, fmt.Errorf("kind %q cannot be added for platform %s: chat or thread can", w.Kind, w.Platform)
-	}
-	c := &schemas.Container{
-		Key: string(schemas.NewContainerKey(w.Platform, tenant, w.Kind, w.ID)), Platform: w.Platform, TenantID: tenant,
-		Kind: w.Kind, ID: w.ID, ConversationID: conversation, Mode: "backfill", Cause: schemas.CauseUser,
-	}
-	return c, w.window(c)
-}
-
-// window reads the bounds of time.
-func (w wish) window(c *schemas.Container) (err error) {
-	if c.WindowStart, err = parseBound("from", w.From); err != nil {
-		return err
-	}
-	if c.WindowEnd, err = parseBound("to", w.To); err != nil {
-		return err
-	}
-	if c.WindowStart != nil && c.WindowEnd != nil && *c.WindowStart >= *c.WindowEnd {
-		return fmt.Errorf("from %s is not before to %s", w.From, w.To)
-	}
-	return nil
-}
-
-func checkID(what, id string) error {
-	switch {
-	case id == "":
-		return fmt.Errorf("%s is missing", what)
-	case !utf8.ValidString(id):
-		return fmt.Errorf("%s %q is not UTF-8", what, id)
-	case strings.ContainsFunc(id, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
-		return fmt.Errorf("%s %q holds a blank or a control character", what, id)
-	case len(id) > maxID:
-		return fmt.Errorf("%s of %d bytes is longer than %d", what, len(id), maxID)
-	}
-	return nil
-}
-
-// parseBound reads a UTC date, which means its first moment, or an RFC 3339 time.
-func parseBound(name, s string) (*schemas.Millis, error) {
-	if s == "" {
-		return nil, nil
-	}
-	t, err := time.Parse(time.DateOnly, s)
-	if err != nil {
-		t, err = time.Parse(time.RFC3339, s)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s %q is neither a date such as 2024-01-31 nor a time such as 2024-01-31T09:30:00Z", name, s)
-	}
-	if y := t.UTC().Year(); y < 2000 || y > 2100 {
-		return nil, fmt.Errorf("%s %q is not between the years 2000 and 2100", name, s)
-	}
-	m := schemas.MillisOf(t)
-	return &m, nil
-}
-
-// prefixes begin the ids of Feishu (https://open.feishu.cn/document/server-docs/im-v1/message/list).
-var prefixes = map[string]string{schemas.KindChat: "oc_", schemas.KindThread: "omt_"}
-
-// unusual says what is odd about a container's ids, "" where nothing is. The platform has the last word.
-func unusual(c *schemas.Container) string {
-	if p := prefixes[c.Kind]; !strings.HasPrefix(c.ID, p) {
-		return fmt.Sprintf("the id of %s %q does not begin with %s", c.Kind, c.ID, p)
-	}
-	if p := prefixes[schemas.KindChat]; !strings.HasPrefix(c.ConversationID, p) {
-		return fmt.Sprintf("the conversation %q of %s %q does not begin with %s", c.ConversationID, c.Kind, c.ID, p)
-	}
-	return ""
-}
-
-// maxLine is the longest line of a file of containers, in bytes.
+// maxLine is the longest line of a file of containers or messages, in bytes.
 const maxLine = 1 << 20
 
-// readWishes reads JSON lines; empty ones do not count. An error names the file and the line.
-func readWishes(path string, stdin io.Reader) (lines []int, wishes []wish, err error) {
-	in, name := stdin, "standard input"
-	if path != "-" {
-		f, err := os.Open(path)
+// lineFile is a file of JSON lines that a flag names; - is standard input.
+type lineFile struct {
+	flag, path string
+	stdin      io.Reader
+}
+
+// each calls fn with each line that is not empty. An error names the file and the line; the command has then added nothing.
+func (l lineFile) each(fn func(n int, line []byte) error) error {
+	in, name := l.stdin, "standard input"
+	if l.path != "-" {
+		f, err := os.Open(l.path)
 		if err != nil {
-			return nil, nil, usagef("--file: %w", err)
+			return usagef("%s: %w", l.flag, err)
 		}
 		defer func() { _ = f.Close() }() // it was only read
-		in, name = f, path
+		in, name = f, l.path
 	}
 	scan := bufio.NewScanner(in)
 	scan.Buffer(nil, maxLine)
@@ -153,26 +46,102 @@ func readWishes(path string, stdin io.Reader) (lines []int, wishes []wish, err e
 		if len(line) == 0 {
 			continue
 		}
-		w, err := parseWish(line)
-		if err != nil {
-			return nil, nil, usagef("%s line %d: %w; nothing was added", name, n, err)
+		if err := fn(n, line); err != nil {
+			return usagef("%s line %d: %w; nothing was added", name, n, err)
 		}
-		lines, wishes = append(lines, n), append(wishes, w)
 	}
 	if err := scan.Err(); err != nil {
-		return nil, nil, usagef("%s line %d: %w; nothing was added", name, n+1, err)
+		return usagef("%s line %d: %w; nothing was added", name, n+1, err)
 	}
-	return lines, wishes, nil
+	return nil
 }
 
-func parseWish(line []byte) (w wish, err error) {
+// decodeLine reads the one JSON object of a line.
+func decodeLine(line []byte, what string, v any) error {
 	d := json.NewDecoder(bytes.NewReader(line))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&w); err != nil {
-		return w, fmt.Errorf("not a container as JSON: %w", err)
+	if err := d.Decode(v); err != nil {
+		return fmt.Errorf("not %s as JSON: %w", what, err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return w, errors.New("not a container as JSON: something follows it")
+		return fmt.Errorf("not %s as JSON: something follows it", what)
 	}
-	return w, nil
+	return nil
+}
+
+// readWishes reads containers as JSON lines.
+func readWishes(f lineFile) (lines []int, wishes []wish, err error) {
+	err = f.each(func(n int, line []byte) error {
+		var w wish
+		if err := decodeLine(line, "a container", &w); err != nil {
+			return err
+		}
+		lines, wishes = append(lines, n), append(wishes, w)
+		return nil
+	})
+	return lines, wishes, err
+}
+
+// exact is a number or a string, as it is spelled.
+type exact string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (e *exact) UnmarshalJSON(b []byte) error {
+	switch c := b[0]; {
+	case c == '"':
+		return json.Unmarshal(b, (*string)(e))
+	case c == '-' || c >= '0' && c <= '9':
+		*e = exact(b)
+		return nil
+	case string(b) == "null":
+		return nil
+	}
+	return fmt.Errorf("%s is neither a number nor a string", cut(string(b), 64))
+}
+
+// readRefs reads messages that are to be asked for by id and time, as JSON lines, each once. Both may be numbers or
+// strings: as a number of a double an id of 64 bits would name another message.
+func readRefs(f lineFile) (refs []schemas.MessageRef, err error) {
+	seen := map[string]schemas.Millis{}
+	err = f.each(func(_ int, line []byte) error {
+		var told struct {
+			ID exact `json:"message_id"`
+			At exact `json:"created_at"`
+		}
+		if err := decodeLine(line, "a message's id and time", &told); err != nil {
+			return err
+		}
+		id, at, err := exactRef(string(told.ID), string(told.At))
+		if err != nil {
+			return err
+		}
+		switch before, again := seen[id]; {
+		case again && before != at:
+			return fmt.Errorf("message %s stood before with created_at %d", id, before)
+		case again:
+			return nil
+		}
+		seen[id] = at
+		refs = append(refs, schemas.MessageRef{MessageID: id, CreatedAt: &at})
+		return nil
+	})
+	return refs, err
+}
+
+// exactRef checks an id, which is a 64-bit number above 0 in its only spelling, and a time in milliseconds.
+func exactRef(id, created string) (string, schemas.Millis, error) {
+	switch n, err := strconv.ParseInt(id, 10, 64); {
+	case id == "":
+		return "", 0, errors.New("message_id is missing")
+	case err != nil || n <= 0 || strconv.FormatInt(n, 10) != id:
+		return "", 0, fmt.Errorf("message_id %s is not a whole number above 0 of 64 bits", cut(id, 64))
+	}
+	if created == "" {
+		return "", 0, fmt.Errorf("created_at of message %s is missing: the platform finds a message by both", id)
+	}
+	ms, err := strconv.ParseInt(created, 10, 64)
+	if y := time.UnixMilli(ms).UTC().Year(); err != nil || y < firstYear || y > lastYear {
+		return "", 0, fmt.Errorf("created_at %s of message %s is not milliseconds since 1970, between the years %d and %d", cut(created, 64), id, firstYear, lastYear)
+	}
+	return id, schemas.Millis(ms), nil
 }

@@ -45,6 +45,7 @@ type listed struct {
 	WindowStart    *schemas.Millis `json:"window_start"`
 	WindowEnd      *schemas.Millis `json:"window_end"`
 	Cause          string          `json:"cause"`
+	Refs           int             `json:"refs"` // messages that it asks for by id
 	Epoch          int64           `json:"epoch"`
 	State          string          `json:"state"`
 	Pages          int64           `json:"pages"`
@@ -61,7 +62,7 @@ func (l *ledger) list() []listed {
 	for key, c := range l.containers {
 		row := listed{
 			Key: c.Key, Platform: c.Platform, TenantID: c.TenantID, Kind: c.Kind, ID: c.ID, ConversationID: c.ConversationID,
-			WindowStart: c.WindowStart, WindowEnd: c.WindowEnd, Cause: c.Cause,
+			WindowStart: c.WindowStart, WindowEnd: c.WindowEnd, Cause: c.Cause, Refs: len(c.Refs),
 			Epoch: l.inForce(key), State: schemas.StatePending,
 		}
 		cp := l.checkpoints[key]

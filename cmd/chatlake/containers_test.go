@@ -143,7 +143,8 @@ func TestABrokenLineAddsNothing(t *testing.T) {
 		"two in a line": {`{"platform":"feishu","kind":"chat","id":"oc_2"} {}`, "follows"},
 		"no id":         {`{"platform":"feishu","kind":"chat"}`, "id is missing"},
 		"bad date":      {`{"platform":"feishu","kind":"chat","id":"oc_2","from":"2024-13-01"}`, "2024-13-01"},
-		"yunxin":        {`{"platform":"yunxin","kind":"conversation","id":"a|1|b"}`, "not in this version"},
+		"yunxin":        {`{"platform":"yunxin","kind":"conversation","id":"a|9|b"}`, "super team"},
+		"messages":      {`{"platform":"yunxin","kind":"messages","id":"a|1|b"}`, "--refs"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := chatlakeWith(t, strings.NewReader(good+tt.line), env, "containers", "add", "--file", "-")

@@ -23,25 +23,25 @@ type demoOptions struct {
 	dir string
 }
 
-// Defaults: more than 25,000 messages in well under a minute, which takes five times Feishu's quota, for every thread costs
-// a call; and those chats in which the piece of conversation at the end shows replies, an edit, a recall and a system
-// line at their clearest.
+// Defaults: more than 25,000 messages in well under a minute, which takes five times the platforms' quotas, for every thread
+// costs a call; and those chats in which the pieces that are shown at the end are at their clearest.
 const (
-	demoChats     = 24
-	demoSeed      = 4
+	demoChats     = 20
+	demoSeed      = 5
 	demoPerMinute = 5000
 	demoPerSecond = 250
 )
 
 func (t *tool) demoCommand() *cobra.Command {
-	o := demoOptions{worldOptions: worldOptions{seed: demoSeed, chats: demoChats, perMinute: demoPerMinute, perSecond: demoPerSecond}}
+	o := demoOptions{worldOptions: worldOptions{platform: bothPlatforms, seed: demoSeed, chats: demoChats, perMinute: demoPerMinute, perSecond: demoPerSecond}}
 	c := t.command(&cobra.Command{
 		Use:   "demo",
 		Short: "See all of it at work, with nothing to set up",
-		Long: "Run everything in one process: an embedded Kafka-protocol broker and schema registry, a simulated Feishu that serves\n" +
-			"real public chats with five times Feishu's quota, extractor and normalizer. It ends by itself within a minute (more\n" +
-			"chats or a smaller quota take longer), shows a piece of a conversation, counts what was lost or doubled, and keeps\n" +
-			"its data. Feishu's own quota is --quota-per-minute 1000 --quota-per-second 50.\n" +
+		Long: "Run everything in one process: an embedded Kafka-protocol broker and schema registry, a simulated Feishu and a\n" +
+			"simulated Yunxin that serve real public chats with five times their quotas, extractor and normalizer. It ends by itself\n" +
+			"within a minute (more chats or a smaller quota take longer), when all has been read and everything that messages link\n" +
+			"to has been looked up; shows pieces of conversations, counts what was lost or doubled, and keeps its data. The\n" +
+			"platforms' own quotas are --quota-per-minute 1000 --quota-per-second 50.\n" +
 			"Exit code 1 if anything was lost or doubled. Settings in the environment have no influence.",
 		Example: "  chatlake demo\n  chatlake demo --chats 40 --quota-per-minute 0 --quota-per-second 0",
 	}, nil, func(ctx context.Context) error { return t.demo(ctx, o) })
@@ -52,13 +52,12 @@ func (t *tool) demoCommand() *cobra.Command {
 
 // demo is one run of the demo.
 type demo struct {
-	tool     *tool
-	options  demoOptions
-	log      *os.File
-	logger   *slog.Logger
-	platform *platform
-	in       *installation
-	expected *expectation
+	tool      *tool
+	options   demoOptions
+	log       *os.File
+	logger    *slog.Logger
+	platforms platforms
+	in        *installation
 }
 
 func (t *tool) demo(ctx context.Context, o demoOptions) error {
@@ -92,13 +91,7 @@ func (d *demo) open(ctx context.Context) (err error) {
 	if err := d.makeDirectory(); err != nil {
 		return err
 	}
-	world, err := d.options.world()
-	if err != nil {
-		return err
-	}
-	d.expected = expect(world)
-	limits := simulator.Limits{PerMinute: d.options.perMinute, PerSecond: d.options.perSecond}
-	if d.platform, err = openPlatform(ctx, "127.0.0.1:0", world, simulator.FeishuConfig{Limits: limits, Record: true}); err != nil {
+	if err := d.openPlatforms(ctx); err != nil {
 		return err
 	}
 	want := worker.Cluster{Prefix: "im", Partitions: 12, LogLevel: "info", LogFormat: "text"}
@@ -109,6 +102,31 @@ func (d *demo) open(ctx context.Context) (err error) {
 		return err
 	}
 	return d.addChats(ctx)
+}
+
+// openPlatforms starts the simulated platforms.
+func (d *demo) openPlatforms(ctx context.Context) error {
+	f, y, err := d.options.worlds()
+	if err != nil {
+		return err
+	}
+	add := func(p *platform, err error) error {
+		if err == nil {
+			p.expected = p.expect()
+			d.platforms = append(d.platforms, p)
+		}
+		return err
+	}
+	if f != nil {
+		limits := simulator.Limits{PerMinute: d.options.perMinute, PerSecond: d.options.perSecond}
+		if err := add(openFeishu(ctx, "127.0.0.1:0", f, simulator.FeishuConfig{Limits: limits, Record: true})); err != nil {
+			return err
+		}
+	}
+	if y == nil {
+		return nil
+	}
+	return add(openYunxin(ctx, "127.0.0.1:0", y, simulator.YunxinConfig{Limits: simulator.Limits{PerSecond: d.options.perSecond}, Record: true}))
 }
 
 // makeDirectory makes the data directory and, in it, the log. An archive that is there already is not to be mixed with
@@ -138,14 +156,13 @@ func (d *demo) addChats(ctx context.Context) error {
 		return err
 	}
 	defer n.Client.Close()
-	app, _, _ := d.platform.world.App()
 	var asked []*schemas.Container
-	for _, chat := range d.platform.world.Chats() {
-		c, err := wish{Platform: schemas.Feishu, Kind: schemas.KindChat, ID: chat.ID}.container(app)
+	for _, p := range d.platforms {
+		all, err := p.containers()
 		if err != nil {
 			return err
 		}
-		asked = append(asked, c)
+		asked = append(asked, all...)
 	}
 	_, err = addContainers(ctx, n, asked, false)
 	return err
@@ -153,7 +170,7 @@ func (d *demo) addChats(ctx context.Context) error {
 
 // show reads everything, counts it, and prints what came of it.
 func (d *demo) show(ctx context.Context) error {
-	r, err := d.run(ctx)
+	took, err := d.run(ctx)
 	if err != nil || ctx.Err() != nil {
 		return err
 	}
@@ -161,7 +178,7 @@ func (d *demo) show(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s := d.summary(r, back)
+	s := d.summary(took, back)
 	if err := d.printSummary(s, back); err != nil {
 		return err
 	}
@@ -170,9 +187,7 @@ func (d *demo) show(ctx context.Context) error {
 
 // close ends what is open, the broker last.
 func (d *demo) close() error {
-	if d.platform != nil {
-		d.platform.close()
-	}
+	d.platforms.close()
 	var err error
 	if d.in != nil {
 		err = d.in.server.Close()

@@ -5,66 +5,74 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
 
 	"chatlake/cmd/worker"
 	"chatlake/schemas"
 	"chatlake/simulator"
 )
 
-// expectation is what the simulated platform has to show.
-type expectation struct {
-	messages map[string]struct{} // ids of what lists of chats and threads show
-	pages    int                 // list calls that this takes
+// found is what the topics hold of one platform.
+type found struct {
+	rawPages, rawBytes int
+	pagesDoubled       int               // of one ce_id
+	pagesAltered       int               // bodies that the platform did not send
+	records            map[string]string // record_id by message id, of messages that stand in no merged forward
+	children           map[string]string // record_id by childKey
+	versions           int               // of both
+	doubled            int               // versions that stand twice, and messages under two names
+	last               map[string]end    // by record_id, of messages that stand in no merged forward
+	deadLetters        int
 }
 
-// pageSize is how many messages Feishu gives at most in one list call
-// (https://open.feishu.cn/document/server-docs/im-v1/message/list).
-const pageSize = 50
-
-func expect(w *simulator.World) *expectation {
-	e := &expectation{messages: map[string]struct{}{}}
-	list := func(messages []simulator.Message) {
-		for i := range messages {
-			e.messages[messages[i].ID] = struct{}{}
-		}
-		e.pages += max(1, (len(messages)+pageSize-1)/pageSize)
-	}
-	for _, chat := range w.Chats() {
-		list(w.Messages(chat.ID))
-		for _, thread := range w.Threads(chat.ID) {
-			list(w.Thread(thread.ID))
-		}
-	}
-	return e
+// end is how the newest version of a record says that its link to the message answered ended.
+type end struct {
+	version int64
+	parent  string // a word of Link.Status
 }
 
-// readBack is what the topics hold, counted.
+// readBack is what the topics hold, by platform.
 type readBack struct {
-	rawPages, rawBytes        int
-	pagesDoubled              int // of one ce_id
-	pagesAltered              int // bodies that the platform did not send
-	records, versions         int // of messages that stand in no merged forward
-	children                  int // records within merged forwards
-	lost, doubled, unexpected int
-	deadLetters               int
-	talk                      *talk
+	*ledger
+	of   map[string]*found
+	talk *talk
 }
 
-// readBack reads the topics as any reader would, and compares them with what the platform served.
+// readBack reads the topics as any reader would.
 func (d *demo) readBack(ctx context.Context) (*readBack, error) {
 	n, err := d.in.cluster.Connect(ctx, "", d.logger)
 	if err != nil {
 		return nil, err
 	}
 	defer n.Client.Close()
-	b := &readBack{talk: newTalk()}
+	b := &readBack{of: map[string]*found{}, talk: newTalk()}
+	for _, p := range d.platforms {
+		b.of[p.name] = &found{records: map[string]string{}, children: map[string]string{}, last: map[string]end{}}
+	}
+	if b.ledger, err = readLedger(ctx, n, allPartitions(n.Partitions)); err != nil {
+		return nil, err
+	}
 	if err := d.countPages(ctx, n, b); err != nil {
 		return nil, err
 	}
 	if err := d.countMessages(ctx, n, b); err != nil {
 		return nil, err
 	}
-	return b, eachRecord(ctx, n, n.Topics.DeadLetters, func(*schemas.Record) error { b.deadLetters++; return nil })
+	return b, eachRecord(ctx, n, n.Topics.DeadLetters, func(r *schemas.Record) error {
+		f, err := b.platform(r, platformOf(r.Key))
+		if err == nil {
+			f.deadLetters++
+		}
+		return err
+	})
+}
+
+// platform gives the counts that a record belongs to.
+func (b *readBack) platform(r *schemas.Record, name string) (*found, error) {
+	if f := b.of[name]; f != nil {
+		return f, nil
+	}
+	return nil, fmt.Errorf("%s/%d offset %d (%s) is of a platform that is not here", r.Topic, r.Partition, r.Offset, r.Key)
 }
 
 // eachRecord calls fn with everything committed in a topic.
@@ -80,9 +88,11 @@ func eachRecord(ctx context.Context, n *worker.Connection, topic string, fn func
 
 func (d *demo) countPages(ctx context.Context, n *worker.Connection, b *readBack) error {
 	sent := map[string]bool{}
-	for _, e := range d.platform.api.Exchanges() {
-		if e.Whole {
-			sent[e.SHA256] = true
+	for _, p := range d.platforms {
+		for _, e := range p.api.Exchanges() {
+			if e.Whole {
+				sent[e.SHA256] = true
+			}
 		}
 	}
 	seen := map[string]bool{}
@@ -91,14 +101,19 @@ func (d *demo) countPages(ctx context.Context, n *worker.Connection, b *readBack
 		if err != nil {
 			return fmt.Errorf("%s/%d offset %d: %w", r.Topic, r.Partition, r.Offset, err)
 		}
-		b.rawPages++
-		b.rawBytes += len(p.Body)
+		f, err := b.platform(r, platformOf(r.Key))
+		if err != nil {
+			return err
+		}
+		f.rawPages++
+		f.rawBytes += len(p.Body)
 		if seen[p.ID] {
-			b.pagesDoubled++
+			f.pagesDoubled++
 		}
 		seen[p.ID] = true
-		if sum := sha256.Sum256(p.Body); !sent[hex.EncodeToString(sum[:])] {
-			b.pagesAltered++
+		none := p.Error != "" && len(p.Body) == 0 // a call that was never made, as to a host that is not allowed
+		if sum := sha256.Sum256(p.Body); !none && !sent[hex.EncodeToString(sum[:])] {
+			f.pagesAltered++
 		}
 		return nil
 	})
@@ -110,49 +125,98 @@ func (d *demo) countMessages(ctx context.Context, n *worker.Connection, b *readB
 		record string
 		number int64
 	}
-	versions := map[version]bool{}
-	children := map[string]bool{}
-	records := map[string]string{} // record_id by message id
-	err := eachRecord(ctx, n, n.Topics.Messages, func(r *schemas.Record) error {
+	seen := map[version]bool{}
+	return eachRecord(ctx, n, n.Topics.Messages, func(r *schemas.Record) error {
 		m := new(schemas.Message)
 		if err := decoder.Decode(ctx, r.Value, m); err != nil {
 			return fmt.Errorf("%s/%d offset %d (%s): %w", r.Topic, r.Partition, r.Offset, r.Key, err)
 		}
+		f, err := b.platform(r, m.Platform)
+		if err != nil {
+			return err
+		}
 		v := version{m.RecordID, m.Version}
-		if versions[v] {
-			b.doubled++
+		if seen[v] {
+			f.doubled++
 		}
-		versions[v] = true
-		if m.Forward.Role == schemas.ForwardChild || m.Forward.Role == schemas.ForwardChildContainer {
-			children[m.RecordID] = true
-			return nil
-		}
-		b.versions++
-		if other, ok := records[m.MessageID]; ok && other != m.RecordID {
-			b.doubled++ // one message under two names
-		}
-		records[m.MessageID] = m.RecordID
+		seen[v] = true
+		f.versions++
 		b.talk.hear(m)
+		f.count(m)
 		return nil
 	})
-	b.records, b.children = len(records), len(children)
-	d.compare(records, b)
-	return err
 }
 
-// compare counts what is missing of what was to be shown or was shown, and what the platform does not know.
-func (d *demo) compare(records map[string]string, b *readBack) {
-	for _, id := range d.platform.api.Shown() {
-		d.expected.messages[id] = struct{}{}
+// count takes one version of a message.
+func (f *found) count(m *schemas.Message) {
+	if inForward(m) {
+		key := childKey(lastPart(value(m.Forward.ContainerRecordID)), value(m.Forward.Path))
+		f.named(f.children, key, m.RecordID)
+		return
 	}
-	for id := range d.expected.messages {
-		if _, ok := records[id]; !ok {
-			b.lost++
+	f.named(f.records, m.MessageID, m.RecordID)
+	if old, ok := f.last[m.RecordID]; !ok || old.version < m.Version {
+		f.last[m.RecordID] = end{m.Version, m.Parent.Status}
+	}
+}
+
+// named notes a message's record. One message under two names is doubled.
+func (f *found) named(records map[string]string, key, record string) {
+	if other, ok := records[key]; ok && other != record {
+		f.doubled++
+	}
+	records[key] = record
+}
+
+// platformOf and lastPart give the first and the last part of a key.
+func platformOf(key string) string {
+	first, _, _ := strings.Cut(key, "/")
+	return schemas.Unpart(first)
+}
+
+func lastPart(key string) string { return schemas.Unpart(key[strings.LastIndexByte(key, '/')+1:]) }
+
+func inForward(m *schemas.Message) bool {
+	return m.Forward.Role == schemas.ForwardChild || m.Forward.Role == schemas.ForwardChildContainer
+}
+
+// compare counts what is missing of what was to be shown or was shown, and what nobody has to show.
+func (f *found) compare(e *expectation, shown []string) (lost, unexpected int) {
+	for _, id := range shown {
+		e.messages[id] = struct{}{}
+	}
+	lost = absent(e.messages, f.records) + absent(e.children, f.children)
+	return lost, absent(f.records, e.messages) + absent(f.children, e.children)
+}
+
+// absent counts the keys of one map that another one lacks.
+func absent[A, B any](of map[string]A, in map[string]B) int {
+	n := 0
+	for key := range of {
+		if _, ok := in[key]; !ok {
+			n++
 		}
 	}
-	for id := range records {
-		if _, known := d.platform.world.Message(id); !known {
-			b.unexpected++
+	return n
+}
+
+// links counts how links to messages answered ended, by status; those of messages that answer nothing are left out.
+func (f *found) links() map[string]int {
+	n := map[string]int{}
+	for _, e := range f.last {
+		if e.parent != schemas.LinkNone {
+			n[e.parent]++
 		}
 	}
+	return n
+}
+
+// used gives what a platform was asked, and of its quota of message lists, in per cent, what was used of it.
+func (p *platform) used(perMinute int) (t simulator.Traffic, throttled int, quota float64) {
+	t = p.traffic()
+	for _, u := range t.APIs {
+		throttled += u.Throttled
+	}
+	lists := t.APIs[p.lists]
+	return t, throttled, share(lists.Calls-lists.Throttled, perMinute, lists.Last.Sub(lists.First))
 }

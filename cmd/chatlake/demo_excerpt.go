@@ -1,76 +1,49 @@
 package main
 
 import (
-	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 
 	"chatlake/schemas"
 )
 
-// talk is the newest version of every message, as people would read it.
-type talk struct {
-	messages map[string]*utterance // by message id
-}
-
-// utterance is what is kept of a message.
-type utterance struct {
-	id, conversation, name, text, mark string
-	answers                            string // id of the message answered
-	at                                 schemas.Millis
-	seq, version                       int64
-	system                             bool
-}
-
-func newTalk() *talk { return &talk{messages: map[string]*utterance{}} }
-
-// maxUtterance is how much of a text is kept, in characters.
-const maxUtterance = 400
-
-func (t *talk) hear(m *schemas.Message) {
-	if old := t.messages[m.MessageID]; old != nil && old.version >= m.Version {
-		return
-	}
-	u := &utterance{
-		id: m.MessageID, conversation: m.ConversationID, name: senderName(m), text: cut(clean(messageText(m)), maxUtterance),
-		mark: strings.TrimSpace(marks(m)), answers: value(m.Parent.MessageID), at: m.OccurredAt, version: m.Version,
-		system: m.ContentKind == schemas.ContentSystem,
-	}
-	if m.ConversationSeq != nil {
-		u.seq = *m.ConversationSeq
-	}
-	t.messages[m.MessageID] = u
-}
-
-// Size of the piece that is shown, in lines, and of a line and a quote, in characters.
+// Sizes of the pieces that are shown, in lines.
 const (
-	excerptLines = 14
-	excerptWidth = 92
-	excerptQuote = 36
+	excerptLines = 10
+	mostReplies  = 6
+	mostWithin   = 9 // messages in a merged forward
 )
 
-// excerpt finds the piece of a conversation that shows most: answers, what was edited or recalled, who came and went.
-func (t *talk) excerpt() []*utterance {
-	conversations := map[string][]*utterance{}
-	for _, u := range t.messages {
-		conversations[u.conversation] = append(conversations[u.conversation], u)
+// best gives the group that is worth most, nil where none is worth anything; of equals, the first by key.
+func best(groups map[string][]*utterance, worth func([]*utterance) int) (piece []*utterance) {
+	most := 0
+	for _, key := range sortedKeys(groups) {
+		if n := worth(groups[key]); n > most {
+			piece, most = groups[key], n
+		}
 	}
-	var best []*utterance
+	return piece
+}
+
+// excerpt finds the piece of a conversation that shows most: answers, what was edited or recalled, who came and went.
+func (t *talk) excerpt(platform string, lines int) (piece []*utterance) {
+	conversations := t.grouped(platform, func(u *utterance) string {
+		if u.container != "" {
+			return ""
+		}
+		return u.conversation
+	}, byTime)
 	most := -1
 	for _, id := range sortedKeys(conversations) {
 		all := conversations[id]
-		slices.SortFunc(all, func(a, b *utterance) int {
-			return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.seq, b.seq), strings.Compare(a.id, b.id))
-		})
-		for from := range max(1, len(all)-excerptLines+1) {
-			piece := all[from:min(len(all), from+excerptLines)]
-			if n := worth(piece); n > most {
-				best, most = piece, n
+		for from := range max(1, len(all)-lines+1) {
+			part := all[from:min(len(all), from+lines)]
+			if n := t.worth(part); n > most {
+				piece, most = part, n
 			}
 		}
 	}
-	return best
+	return piece
 }
 
 func sortedKeys[V any](m map[string]V) []string {
@@ -82,18 +55,12 @@ func sortedKeys[V any](m map[string]V) []string {
 	return keys
 }
 
-// worth is how much a piece shows.
-func worth(piece []*utterance) int {
+// worth is how much a piece of a conversation shows.
+func (t *talk) worth(piece []*utterance) int {
 	here := make(map[string]bool, len(piece))
-	names := make(map[string]bool, len(piece))
 	found := map[string]int{}
-	long := 0
 	for _, u := range piece {
-		here[u.id] = true
-		names[u.name] = true
-		if len(u.text) > 2*excerptWidth {
-			long++
-		}
+		here[u.record] = true
 		switch {
 		case u.mark != "":
 			found[u.mark]++
@@ -102,14 +69,14 @@ func worth(piece []*utterance) int {
 		case strings.HasPrefix(u.text, "("):
 			found["other"]++
 		}
-		if u.answers != "" && here[u.answers] {
+		if to := t.answered(u); to != nil && here[to.record] {
 			found["answer"]++
-		} else if u.answers != "" {
+		} else if u.answers.status != "" {
 			found["far answer"]++
 		}
 	}
-	n := 2*min(len(names), 6) - 3*long
-	for what, value := range map[string]int{"[recalled]": 8, "[edited]": 8, "system": 5, "other": 3, "far answer": 2} {
+	n := 2*min(people(piece), 6) - 3*long(piece)
+	for what, value := range map[string]int{markRecalled: 8, "[edited]": 8, "system": 5, "other": 3, "far answer": 2} {
 		if found[what] > 0 {
 			n += value
 		}
@@ -117,33 +84,85 @@ func worth(piece []*utterance) int {
 	return n + 4*min(found["answer"], 4) - 2*max(0, found["system"]-2)
 }
 
-// print writes a piece of conversation, one message a line.
-func (t *talk) print(b *strings.Builder, piece []*utterance) {
+// people counts who speaks.
+func people(piece []*utterance) int {
+	names := make(map[string]bool, len(piece))
 	for _, u := range piece {
-		at := u.at.Time().Format("15:04")
-		if u.system {
-			fmt.Fprintf(b, "  %s  %-14s  * %s\n", at, "", cut(u.text, excerptWidth))
-			continue
-		}
-		text := cut(u.text, excerptWidth)
-		if u.answers != "" {
-			text = t.quote(u.answers) + text
-		}
-		if u.mark != "" {
-			text = strings.TrimSpace(strings.TrimSpace(text) + " " + u.mark)
-		}
-		fmt.Fprintf(b, "  %s  %-14s  %s\n", at, cut(clean(u.name), 14), text)
+		names[u.name] = true
 	}
+	return len(names)
 }
 
-// quote says what is answered, and whom.
-func (t *talk) quote(id string) string {
-	to := t.messages[id]
-	if to == nil {
-		return "↳ to " + clean(id) + ": "
+// long counts texts that do not fit a line.
+func long(piece []*utterance) int {
+	n := 0
+	for _, u := range piece {
+		if len(u.text) > shortText {
+			n++
+		}
 	}
-	if to.text == "" {
-		return fmt.Sprintf("↳ to %s %s: ", clean(to.name), to.mark)
-	}
-	return fmt.Sprintf("↳ to %s “%s”: ", clean(to.name), cut(to.text, excerptQuote))
+	return n
 }
+
+// shortText is a text that fits a line of any piece.
+const shortText = 80
+
+// aThread finds a thread with its root and some answers, by several people.
+func (t *talk) aThread(platform string) []*utterance {
+	return best(t.grouped(platform, func(u *utterance) string {
+		if u.thread == "" {
+			return ""
+		}
+		return u.conversation + " " + u.thread
+	}, byThread), func(all []*utterance) int {
+		root, replies := all[0], len(all)-1
+		if !root.threadRoot || all[1%len(all)].threadRoot || replies < 2 || replies > mostReplies || strings.HasPrefix(root.text, "(") {
+			return 0
+		}
+		return 2*min(replies, 5) + 3*min(people(all), 4) - 4*long(all)
+	})
+}
+
+// aForward finds a merged forward, with others in it, that is there as a whole.
+func (t *talk) aForward(platform string) []*utterance {
+	return best(t.grouped(platform, func(u *utterance) string {
+		if u.role == schemas.ForwardContainer {
+			return u.record
+		}
+		return u.container
+	}, byPath), func(all []*utterance) int {
+		if outer := all[0]; outer.role != schemas.ForwardContainer || !outer.whole || len(all) < 3 || len(all) > mostWithin+1 {
+			return 0
+		}
+		deepest, files := 0, 0
+		for _, u := range all[1:] {
+			deepest = max(deepest, u.depth)
+			if strings.HasPrefix(u.text, "(") && u.role == schemas.ForwardChild {
+				files++
+			}
+		}
+		return max(1, 8*min(deepest, 3)+2*min(people(all), 4)+min(len(all), 7)-3*long(all)-3*files)
+	})
+}
+
+// aRecall finds a message that was recalled, with those before and after it.
+func (t *talk) aRecall(platform string) []*utterance {
+	conversations := t.grouped(platform, func(u *utterance) string {
+		if u.container != "" {
+			return ""
+		}
+		return u.conversation
+	}, byTime)
+	for _, id := range sortedKeys(conversations) {
+		all := conversations[id]
+		for i, u := range all {
+			if u.mark == markRecalled {
+				return all[max(0, i-1):min(len(all), i+2)]
+			}
+		}
+	}
+	return nil
+}
+
+// markRecalled is how a recalled message is marked.
+const markRecalled = "[recalled]"

@@ -2,77 +2,85 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
+	"chatlake/schemas"
 	"chatlake/simulator"
 )
 
-// attribution names the chats that are simulated, as their licence asks.
-const attribution = "Chats: jkkummerfeld/irc-disentanglement (Kummerfeld et al., ACL 2019), CC BY 4.0, changed: people, ids, types, edits and recalls are invented."
+// Widths, in characters: of a line of a conversation, of a name, and of what is quoted of a message answered.
+const (
+	lineWidth  = 118
+	nameWidth  = 14
+	quoteWidth = 36
+	indent     = 4 // for each level
+)
 
-// demoSummary is the result of the demo.
-type demoSummary struct {
-	Dir         string `json:"data"`
-	Log         string `json:"log"`
-	Brokers     string `json:"kafka_brokers"`
-	RegistryURL string `json:"schema_registry_url"`
-	Attribution string `json:"attribution"`
-
-	Chats              int `json:"chats"`
-	Containers         int `json:"containers"`
-	ContainersComplete int `json:"containers_complete"`
-	ContainersFailed   int `json:"containers_failed"`
-
-	RawPages int `json:"raw_pages"`
-	RawBytes int `json:"raw_bytes"`
-	Messages int `json:"messages"`           // canonical, each counted once
-	Versions int `json:"message_versions"`   // all of them
-	Children int `json:"forwarded_messages"` // within merged forwards
-	Served   int `json:"served"`             // distinct messages that lists of chats and threads had to show
-	Dead     int `json:"dead_letters"`
-
-	Seconds      float64 `json:"seconds"`
-	PerSecond    float64 `json:"messages_per_second"`
-	Calls        int     `json:"api_calls"`
-	Throttled    int     `json:"throttled_calls"`
-	QuotaPercent float64 `json:"quota_percent"`
-
-	Lost         int `json:"lost"`
-	Doubled      int `json:"doubled"`
-	Unexpected   int `json:"unexpected"`
-	PagesDoubled int `json:"pages_doubled"`
-	PagesAltered int `json:"pages_altered"`
+// print writes a piece of conversation, one message a line, each as deep as level says.
+func (t *talk) print(b *strings.Builder, piece []*utterance, level func(*utterance) int) {
+	for _, u := range piece {
+		head := fmt.Sprintf("  %s%s  ", strings.Repeat(" ", indent*level(u)), u.at.Time().Format("15:04"))
+		if u.system {
+			fmt.Fprintf(b, "%s%-*s  * %s\n", head, nameWidth, "", cut(u.text, lineWidth-utf8.RuneCountInString(head)-nameWidth-4))
+			continue
+		}
+		head += fmt.Sprintf("%-*s  ", nameWidth, cut(clean(u.name), nameWidth))
+		text := u.text
+		if u.role == schemas.ForwardContainer || u.role == schemas.ForwardChildContainer {
+			text = fmt.Sprintf("(merged forward of %d messages)", u.inside)
+		}
+		if u.answers.status != "" && !t.obvious(u, piece) {
+			text = t.quote(u) + text
+		}
+		room := lineWidth - utf8.RuneCountInString(head)
+		if u.mark != "" {
+			text = cut(strings.TrimSpace(text), room-1-utf8.RuneCountInString(u.mark)) + " " + u.mark
+		}
+		b.WriteString(head + strings.TrimSpace(cut(text, room)) + "\n")
+	}
 }
 
-func (d *demo) summary(r *demoRun, b *readBack) *demoSummary {
-	s := &demoSummary{
-		Dir: d.in.dir, Log: filepath.Join(d.in.dir, "demo.log"), Brokers: strings.Join(d.in.cluster.Brokers, ","),
-		RegistryURL: d.in.cluster.RegistryURL, Attribution: attribution,
-		Chats: len(d.platform.world.Chats()), Containers: r.containers.Containers,
-		ContainersComplete: r.containers.Complete, ContainersFailed: r.containers.Failed,
-		RawPages: b.rawPages, RawBytes: b.rawBytes, Messages: b.records, Versions: b.versions, Children: b.children,
-		Served: len(d.expected.messages), Dead: b.deadLetters,
-		Seconds: r.took.Seconds(), PerSecond: float64(b.records) / r.took.Seconds(),
-		Lost: b.lost, Doubled: b.doubled, Unexpected: b.unexpected, PagesDoubled: b.pagesDoubled, PagesAltered: b.pagesAltered,
-	}
-	report := d.platform.api.Report()
-	s.Calls = report.Calls
-	for _, u := range report.APIs {
-		s.Throttled += u.Throttled
-	}
-	lists := report.APIs[simulator.APIMessages]
-	s.QuotaPercent = share(lists.Calls-lists.Throttled, d.options.perMinute, lists.Last.Sub(lists.First))
-	return s
+// obvious reports whether it goes without saying what a message answers: the root of the thread, under which it stands.
+func (t *talk) obvious(u *utterance, piece []*utterance) bool {
+	to := t.answered(u)
+	return to != nil && to.threadRoot && to == piece[0] && u.thread != "" && u.thread == to.thread
 }
 
-// verdict is an error where the promises were not kept.
-func (s *demoSummary) verdict() error {
-	if s.Lost+s.Doubled+s.Unexpected+s.PagesDoubled+s.PagesAltered == 0 {
-		return nil
+// flat is the level of all messages of a conversation; threaded puts replies under their root, nested what stands in a merged
+// forward under it.
+func flat(*utterance) int { return 0 }
+
+func threaded(u *utterance) int {
+	if u.threadRoot {
+		return 0
 	}
-	return fmt.Errorf("%d messages lost, %d doubled, %d unexpected; %d raw pages doubled, %d altered: see %s",
-		s.Lost, s.Doubled, s.Unexpected, s.PagesDoubled, s.PagesAltered, s.Log)
+	return 1
+}
+
+func nested(u *utterance) int { return u.depth }
+
+// quote says what is answered, and whom.
+func (t *talk) quote(u *utterance) string {
+	to := t.answered(u)
+	if to == nil {
+		what := map[string]string{
+			schemas.LinkDeleted: "a message that was deleted", schemas.LinkForbidden: "a message that may not be read",
+			schemas.LinkMissing: "a message that is not there", schemas.LinkOutOfScope: "a message of another conversation",
+		}[u.answers.status]
+		switch {
+		case u.container != "":
+			what = "a message that was not forwarded"
+		case what == "":
+			what = clean(u.answers.id)
+		}
+		return "↳ to " + what + ": "
+	}
+	if to.text == "" {
+		return fmt.Sprintf("↳ to %s %s: ", cut(clean(to.name), nameWidth), to.mark)
+	}
+	return fmt.Sprintf("↳ to %s “%s”: ", cut(clean(to.name), nameWidth), cut(to.text, quoteWidth))
 }
 
 // printOpen says what is about to happen, and which ports are open while it does.
@@ -80,18 +88,64 @@ func (d *demo) printOpen() error {
 	if d.tool.json() {
 		return nil
 	}
-	quota := "without a quota"
-	if d.options.perMinute > 0 {
-		quota = fmt.Sprintf("with its quota of %s calls a minute", grouped(int64(d.options.perMinute)))
+	var b strings.Builder
+	for _, p := range d.platforms {
+		limits := simulator.Limits{PerMinute: d.options.perMinute, PerSecond: d.options.perSecond}
+		if p.name == schemas.Yunxin {
+			limits.PerMinute = 0
+		}
+		fmt.Fprintf(&b, "%-15s  %s (simulated, %s): %d chats, %s messages\n", p.title, p.url, quotaWords(limits), len(p.wishes),
+			grouped(int64(len(p.expected.messages))))
 	}
-	_, err := fmt.Fprintf(d.tool.out, `Feishu           %s (simulated, %s): %d chats, %s messages
-Kafka            %s
-schema registry  %s
-data             %s
-
-`, d.platform.url, quota, len(d.platform.world.Chats()), grouped(int64(len(d.expected.messages))),
+	fmt.Fprintf(&b, "Kafka            %s\nschema registry  %s\ndata             %s\n\n",
 		strings.Join(d.in.cluster.Brokers, ","), d.in.cluster.RegistryURL, clean(d.in.dir))
+	_, err := d.tool.out.Write([]byte(b.String()))
 	return err
+}
+
+// printPieces shows what the messages that were read back say.
+func (d *demo) printPieces(b *strings.Builder, t *talk) {
+	fmt.Fprintf(b, "\nRead back from %s.messages.\n", d.in.cluster.Prefix)
+	show := func(what string, piece []*utterance, level func(*utterance) int) {
+		if len(piece) == 0 {
+			return
+		}
+		fmt.Fprintf(b, "\n%s, %s, %s:\n\n", what, clean(d.chatName(piece[0])), piece[0].at.Date())
+		t.print(b, piece, level)
+	}
+	for i, p := range d.platforms {
+		lines := excerptLines - 2*i
+		piece := t.excerpt(p.name, lines)
+		show(p.title, piece, flat)
+		if !slices.ContainsFunc(piece, func(u *utterance) bool { return u.mark == markRecalled }) {
+			show("A recall", t.aRecall(p.name), flat)
+		}
+		if i > 0 {
+			continue
+		}
+		d.first(t.aThread, func(piece []*utterance) { show("A thread", piece, threaded) })
+		d.first(t.aForward, func(piece []*utterance) { show("A merged forward, unfolded", piece, nested) })
+	}
+}
+
+// first shows a piece of the first platform that has one.
+func (d *demo) first(find func(platform string) []*utterance, show func([]*utterance)) {
+	for _, p := range d.platforms {
+		if piece := find(p.name); len(piece) > 0 {
+			show(piece)
+			return
+		}
+	}
+}
+
+// chatName names the conversation of a message.
+func (d *demo) chatName(u *utterance) string {
+	for _, p := range d.platforms {
+		if name := p.titles[u.conversation]; p.name == u.platform && name != "" {
+			return fmt.Sprintf("%s (%s)", name, u.conversation)
+		}
+	}
+	return u.conversation
 }
 
 func (d *demo) printSummary(s *demoSummary, back *readBack) error {
@@ -99,15 +153,16 @@ func (d *demo) printSummary(s *demoSummary, back *readBack) error {
 		return printJSON(d.tool.out, s, true)
 	}
 	var b strings.Builder
-	if piece := back.talk.excerpt(); len(piece) > 0 {
-		fmt.Fprintf(&b, "\nRead back from %s.messages: %s, %s\n\n", d.in.cluster.Prefix, clean(d.chatName(piece[0].conversation)), piece[0].at.Date())
-		back.talk.print(&b, piece)
-	}
+	d.printPieces(&b, back.talk)
 	b.WriteString("\n" + attribution + "\n\n")
-	if err := printTable(&b, s.rows(d.options.perMinute > 0)); err != nil {
+	if err := printTable(&b, d.rows(s)); err != nil {
 		return err
 	}
-	b.WriteString("\nEverything is kept in " + clean(shortPath(d.in.dir)) + " (log: demo.log). Next:\n\n")
+	fmt.Fprintf(&b, "\n%.1f s from the first call to the last answer: %s messages a second", s.Seconds, grouped(int64(s.PerSecond)))
+	if s.QuotaPercent > 0 {
+		fmt.Fprintf(&b, ",\n%.1f %% of Feishu's quota of message lists", s.QuotaPercent)
+	}
+	b.WriteString(".\n\nEverything is kept in " + clean(shortPath(d.in.dir)) + " (log: demo.log). Next:\n\n")
 	fmt.Fprintf(&b, "  "+self()+" up --data %s\n", clean(shortPath(d.in.dir)))
 	b.WriteString("\nand, while that runs, from another shell:\n\n" +
 		"  " + self() + " containers list\n" +
@@ -117,35 +172,54 @@ func (d *demo) printSummary(s *demoSummary, back *readBack) error {
 	return err
 }
 
-func (d *demo) chatName(id string) string {
-	for _, c := range d.platform.world.Chats() {
-		if c.ID == id && c.Name != "" {
-			return fmt.Sprintf("%s (%s)", c.Name, id)
+// rows is the table of counts, a column for each platform.
+func (d *demo) rows(s *demoSummary) [][]string {
+	head := []string{""}
+	for _, p := range d.platforms {
+		head = append(head, fmt.Sprintf("%10s", p.title))
+	}
+	rows := [][]string{append(head, "")}
+	row := func(what string, count func(*demoCounts) int, note string) {
+		cells := []string{what}
+		for _, p := range d.platforms {
+			cells = append(cells, fmt.Sprintf("%10s", grouped(int64(count(s.Platforms[p.name])))))
+		}
+		rows = append(rows, append(cells, note))
+	}
+	row("containers", func(c *demoCounts) int { return c.Containers },
+		fmt.Sprintf("chats, threads, look-ups: %s complete, %d failed", grouped(int64(s.ContainersComplete)), s.ContainersFailed))
+	row("API calls", func(c *demoCounts) int { return c.Calls }, fmt.Sprintf("%d throttled", s.Throttled))
+	row("raw pages", func(c *demoCounts) int { return c.RawPages },
+		fmt.Sprintf("%.1f MB, %d doubled, %d altered", float64(s.RawBytes)/1e6, s.PagesDoubled, s.PagesAltered))
+	row("messages", func(c *demoCounts) int { return c.Messages }, fmt.Sprintf("each counted once; %s versions", grouped(int64(s.Versions))))
+	row("served", func(c *demoCounts) int { return c.Served }, "distinct messages that the simulated platforms have to show")
+	row("in forwards", func(c *demoCounts) int { return c.Children }, "messages within merged forwards")
+	row("served", func(c *demoCounts) int { return c.ServedChildren }, "that the simulated platforms have to show within them")
+	row("answers", (*demoCounts).answers, "messages that answer another one, by what is known of that")
+	for _, l := range linkNotes {
+		if s.Links[l[0]] > 0 {
+			row("  "+strings.ToLower(strings.ReplaceAll(l[0], "_", " ")), func(c *demoCounts) int { return c.Links[l[0]] }, l[1])
 		}
 	}
-	return id
+	row("looked up", func(c *demoCounts) int { return c.LookUps }, "messages that others answer and no list shows")
+	row("dead letters", func(c *demoCounts) int { return c.Dead }, "")
+	row("lost", func(c *demoCounts) int { return c.Lost }, "")
+	row("doubled", func(c *demoCounts) int { return c.Doubled }, "")
+	return rows
 }
 
-func (s *demoSummary) rows(quota bool) [][]string {
-	number := func(n int) string { return fmt.Sprintf("%9s", grouped(int64(n))) }
-	use := "no quota"
-	if quota {
-		use = fmt.Sprintf("%.1f %% of the quota of message lists", s.QuotaPercent)
+// linkNotes say what each status of a link to a message answered means.
+var linkNotes = [][2]string{
+	{schemas.LinkResolved, "it is there"}, {schemas.LinkDeleted, "not to be had: deleted"},
+	{schemas.LinkForbidden, "not to be had: may not be read"}, {schemas.LinkMissing, "not to be had: the platform knows none"},
+	{schemas.LinkOutOfScope, "not to be had: in another conversation"}, {schemas.LinkPending, "told by a client id that no message has"},
+}
+
+// answers counts the messages that answer another one.
+func (c *demoCounts) answers() int {
+	n := 0
+	for _, of := range c.Links {
+		n += of
 	}
-	forwarded := "each counted once"
-	if s.Children > 0 {
-		forwarded += fmt.Sprintf("; %s more within merged forwards", grouped(int64(s.Children)))
-	}
-	return [][]string{
-		{"containers", number(s.Containers), fmt.Sprintf("%d chats and their threads: %d complete, %d failed", s.Chats, s.ContainersComplete, s.ContainersFailed)},
-		{"raw pages", number(s.RawPages), fmt.Sprintf("%.1f MB, %d doubled, %d altered", float64(s.RawBytes)/1e6, s.PagesDoubled, s.PagesAltered)},
-		{"messages", number(s.Messages), forwarded},
-		{"served", number(s.Served), "distinct messages that the simulated platform has to show"},
-		{"dead letters", number(s.Dead), ""},
-		{"messages/s", number(int(s.PerSecond)), fmt.Sprintf("over %.1f s", s.Seconds)},
-		{"API calls", number(s.Calls), use},
-		{"throttled", number(s.Throttled), ""},
-		{"lost", number(s.Lost), ""},
-		{"doubled", number(s.Doubled), ""},
-	}
+	return n
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 type demoSummary struct {
@@ -26,6 +27,12 @@ type demoSummary struct {
 	Unexpected  int
 	PagesTwice  int `json:"pages_doubled"`
 	Altered     int `json:"pages_altered"`
+
+	Children       int `json:"forwarded_messages"`
+	ServedChildren int `json:"forwarded_served"`
+	LookUps        int
+	Links          map[string]int
+	Platforms      map[string]demoSummary
 }
 
 // TestDemo runs the demo end to end, with settings in the environment that would lead it astray, and opens what it left.
@@ -33,17 +40,27 @@ func TestDemo(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "demo")
 	astray := []string{
 		"KAFKA_BROKERS=127.0.0.1:1", "SCHEMA_REGISTRY_URL=http://127.0.0.1:1", "TOPIC_PREFIX=other", "FEISHU_APP_ID=cli_real",
-		"FEISHU_APP_SECRET=real", "FEISHU_BASE_URL=http://127.0.0.1:1", "NORMALIZER_OUTPUT=elsewhere",
+		"FEISHU_APP_SECRET=real", "FEISHU_BASE_URL=http://127.0.0.1:1", "NORMALIZER_OUTPUT=elsewhere", "YUNXIN_APP_KEY=real",
+		"YUNXIN_APP_SECRET=real", "YUNXIN_BASE_URL=http://127.0.0.1:1", "YUNXIN_FILE_HOSTS=files.example", "NORMALIZER_LOOKUPS=false",
 	}
 	s := decoded[demoSummary](t, astray, "demo", "--chats", "3", "--quota-per-minute", "0", "--quota-per-second", "0", "--data", dir)
 	if s.Lost+s.Doubled+s.Unexpected+s.PagesTwice+s.Altered != 0 {
 		t.Errorf("promises not kept: %+v", s)
 	}
-	if s.Chats != 3 || s.Messages != s.Served || s.Served < 2000 || s.Failed != 0 || s.Complete != s.Containers || s.Containers < 3 {
+	if s.Chats != 6 || s.Messages != s.Served || s.Served < 3000 || s.Failed != 0 || s.Complete != s.Containers || s.Containers < 6 {
 		t.Errorf("not all was read: %+v", s)
 	}
 	if s.RawPages < s.Served/50 || s.Calls < s.RawPages || s.Throttled != 0 || s.DeadLetters != 0 || s.PerSecond <= 0 {
 		t.Errorf("counts: %+v", s)
+	}
+	for name, p := range s.Platforms {
+		if p.Chats != 3 || p.Messages != p.Served || p.Messages < 1000 || p.Children != p.ServedChildren || p.Children < 10 || p.LookUps < 5 ||
+			p.Links["RESOLVED"] < 100 || p.Links["MISSING"] < 1 || p.Calls < p.RawPages/2 {
+			t.Errorf("%s: %+v", name, p)
+		}
+	}
+	if len(s.Platforms) != 2 || s.Platforms["feishu"].Messages+s.Platforms["yunxin"].Messages != s.Messages || s.Platforms["feishu"].Links["PENDING"] != 0 {
+		t.Errorf("platforms: %+v", s.Platforms)
 	}
 	if fi, err := os.Stat(dir); err != nil || fi.Mode().Perm() != 0o700 || s.Data != dir {
 		t.Errorf("data in %s: %v, %v", s.Data, fi.Mode(), err)
@@ -76,21 +93,43 @@ func TestDemo(t *testing.T) {
 }
 
 func TestDemoForPeople(t *testing.T) {
-	r := chatlake(t, nil, "demo", "--chats", "1", "--quota-per-minute", "0", "--quota-per-second", "0")
+	r := chatlake(t, nil, "demo", "--chats", "4", "--quota-per-minute", "0", "--quota-per-second", "0")
 	if r.code != 0 {
 		t.Fatal(r.stderr)
 	}
 	said := strings.Join(strings.Fields(r.stdout), " ")
 	for _, want := range []string{
-		"Kafka 127.0.0.1:", "pages", "Read back from im.messages: #", "↳ to ", "CC BY 4.0", "lost 0",
-		"doubled 0", "kept in ./chatlake-demo/", "chatlake up --data ./chatlake-demo/", "kcat -b",
+		"Kafka 127.0.0.1:", "pages", "Read back from im.messages. Feishu, #", "↳ to ", "A thread, #", "A merged forward, unfolded, #", " Yunxin, ",
+		"[recalled]", "CC BY 4.0", "Feishu Yunxin containers", "lost 0 0", "doubled 0 0", "kept in ./chatlake-demo/", "chatlake up --data ./chatlake-demo/", "kcat -b",
 	} {
 		if !strings.Contains(said, want) {
 			t.Errorf("%q is missing in\n%s", want, r.stdout)
 		}
 	}
+	for _, piece := range []string{"A thread, ", "A merged forward, "} {
+		_, after, _ := strings.Cut(r.stdout, "\n"+piece)
+		lines := strings.SplitN(after, "\n", 6)
+		if len(lines) < 6 || !strings.HasPrefix(lines[2], "  ") || lines[2][2] == ' ' || !strings.HasPrefix(lines[3], "      ") || lines[3][6] == ' ' {
+			t.Errorf("%sis not indented: %q", piece, lines)
+		}
+	}
+	for line := range strings.Lines(r.stdout) {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 118 && !strings.HasPrefix(line, "Chats: ") {
+			t.Errorf("a line of %d characters: %s", n, line)
+		}
+	}
 	if strings.Contains(r.stdout, "\x1b") {
 		t.Error("terminal control where there is no terminal")
+	}
+}
+
+// TestDemoOfOnePlatform runs each alone.
+func TestDemoOfOnePlatform(t *testing.T) {
+	for _, name := range []string{"feishu", "yunxin"} {
+		s := decoded[demoSummary](t, nil, "demo", "--platform", name, "--chats", "2", "--messages", "500", "--quota-per-minute", "0")
+		if s.Chats == 0 || s.Messages != s.Served || s.Lost+s.Doubled+s.Unexpected != 0 || len(s.Platforms) != 1 || s.Platforms[name].Messages != s.Messages {
+			t.Errorf("%s: %+v", name, s)
+		}
 	}
 }
 

@@ -52,12 +52,20 @@ func (i *installation) stateDir() string { return filepath.Join(i.dir, "state") 
 type stages struct {
 	extractor  *worker.Extractor
 	normalizer *worker.Normalizer
+	group      string            // the normalizer's
+	on         map[string]string // tenants, by the platforms that are on
 	stops      []func()
 }
 
 // openStages connects both stages and lets them answer metrics.
 func openStages(ctx context.Context, e worker.ExtractorSettings, n worker.NormalizerSettings, logger *slog.Logger) (_ *stages, err error) {
-	s := &stages{}
+	s := &stages{group: n.Group, on: map[string]string{}}
+	if e.AppID != "" {
+		s.on[schemas.Feishu] = e.Tenant
+	}
+	if e.AppKey != "" {
+		s.on[schemas.Yunxin] = e.AppKey
+	}
 	defer func() {
 		if err != nil {
 			_ = s.close() // the reason of the failure is the one to tell

@@ -266,3 +266,19 @@ func platform(t *testing.T) (*simulator.World, *httptest.Server, []string) {
 		"FEISHU_RATE_PER_MINUTE=100000", "FEISHU_RATE_PER_SECOND=10000",
 	}
 }
+
+// yunxinPlatform serves a small simulated Yunxin without a quota.
+func yunxinPlatform(t *testing.T) (*simulator.YunxinWorld, []string) {
+	t.Helper()
+	w, err := simulator.NewYunxinWorld(simulator.YunxinOptions{Seed: 3, Conversations: 3, Messages: 900})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewServer(simulator.NewYunxin(w, simulator.YunxinConfig{}))
+	t.Cleanup(s.Close)
+	key, secret := w.App()
+	return w, []string{
+		"YUNXIN_BASE_URL=" + s.URL, "YUNXIN_APP_KEY=" + key, "YUNXIN_APP_SECRET=" + secret, "YUNXIN_FILE_HOSTS=" + s.URL,
+		"YUNXIN_RATE_PER_SECOND=10000",
+	}
+}

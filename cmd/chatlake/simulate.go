@@ -3,14 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
-	"net"
-	"net/http"
 	"os"
-	"syscall"
-	"time"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -19,8 +15,12 @@ import (
 	"chatlake/simulator"
 )
 
+// bothPlatforms is the word of --platform for all that are there.
+const bothPlatforms = "both"
+
 // worldOptions are the flags of what is simulated.
 type worldOptions struct {
+	platform             string
 	seed                 int64
 	chats, messages      int
 	perMinute, perSecond int
@@ -29,97 +29,89 @@ type worldOptions struct {
 
 // flags adds the flags; what o holds already are the defaults.
 func (o *worldOptions) flags(f *pflag.FlagSet) {
+	f.StringVar(&o.platform, "platform", o.platform, "feishu, yunxin or both")
 	f.Int64Var(&o.seed, "seed", o.seed, "the same seed gives the same chats")
-	f.IntVar(&o.chats, "chats", o.chats, "how many chats (0: all of the corpus)")
-	f.IntVar(&o.messages, "messages", 0, "how many lines of the corpus, over all chats (0: all of them)")
-	f.IntVar(&o.perMinute, "quota-per-minute", o.perMinute, "calls that each API allows in a minute (0: any number)")
+	f.IntVar(&o.chats, "chats", o.chats, "how many chats each platform has (0: all of the corpus)")
+	f.IntVar(&o.messages, "messages", 0, "how many lines of the corpus each platform has, over all chats (0: all of them)")
+	f.IntVar(&o.perMinute, "quota-per-minute", o.perMinute, "calls that each API of Feishu allows in a minute (0: any number)")
 	f.IntVar(&o.perSecond, "quota-per-second", o.perSecond, "calls that each API allows in a second (0: any number)")
 	f.StringVar(&o.corpus, "corpus", "", "a corpus of your own, gzipped JSON lines (default: the one that is built in)")
 }
 
-func (o *worldOptions) world() (*simulator.World, error) {
+func (o *worldOptions) check() error {
+	if !slices.Contains([]string{schemas.Feishu, schemas.Yunxin, bothPlatforms}, o.platform) {
+		return usagef("--platform %q is none of feishu, yunxin, both", o.platform)
+	}
 	for _, n := range []struct {
 		flag  string
 		value int
 	}{{"chats", o.chats}, {"messages", o.messages}, {"quota-per-minute", o.perMinute}, {"quota-per-second", o.perSecond}} {
 		if n.value < 0 {
-			return nil, usagef("--%s %d is less than 0", n.flag, n.value)
+			return usagef("--%s %d is less than 0", n.flag, n.value)
 		}
 	}
-	return simulator.NewWorld(simulator.Options{Seed: o.seed, Chats: o.chats, Messages: o.messages, CorpusFile: o.corpus})
+	return nil
+}
+
+// simulates reports whether a platform is wanted.
+func (o *worldOptions) simulates(platform string) bool {
+	return o.platform == platform || o.platform == bothPlatforms
+}
+
+// worlds makes what is simulated; a world that is not wanted is nil. Of two, the second takes the lines of the corpus that
+// the first has left, so that no text shows twice, where any are.
+func (o *worldOptions) worlds() (f *simulator.World, y *simulator.YunxinWorld, err error) {
+	if err := o.check(); err != nil {
+		return nil, nil, err
+	}
+	taken := 0
+	if o.simulates(schemas.Feishu) {
+		f, err = simulator.NewWorld(simulator.Options{Seed: o.seed, Chats: o.chats, Messages: o.messages, CorpusFile: o.corpus})
+		if err != nil {
+			return nil, nil, err
+		}
+		taken = f.Days()
+	}
+	if !o.simulates(schemas.Yunxin) {
+		return f, nil, nil
+	}
+	yo := simulator.YunxinOptions{Seed: o.seed, Conversations: o.chats, Messages: o.messages, CorpusFile: o.corpus, Skip: taken}
+	if y, err = simulator.NewYunxinWorld(yo); err != nil && taken > 0 {
+		yo.Skip = 0
+		y, err = simulator.NewYunxinWorld(yo)
+	}
+	return f, y, err
 }
 
 // simulateOptions are the flags of simulate.
 type simulateOptions struct {
 	worldOptions
-	listen, containersOut string
-	faults                []string
+	listen, yunxinListen, containersOut string
+	faults                              []string
 }
 
 func (t *tool) simulateCommand() *cobra.Command {
-	o := simulateOptions{worldOptions: worldOptions{seed: 1, perMinute: 1000, perSecond: 50}}
+	o := simulateOptions{worldOptions: worldOptions{platform: schemas.Feishu, seed: 1, perMinute: 1000, perSecond: 50}}
 	c := t.command(&cobra.Command{
 		Use:   "simulate",
-		Short: "Serve a simulated Feishu over a corpus of real chats",
-		Long: "Serve Feishu's HTTP API over a corpus of real public chats, with its quota, until a signal.\n\n" +
+		Short: "Serve simulated platforms over a corpus of real chats",
+		Long: "Serve the HTTP APIs of Feishu and Yunxin over a corpus of real public chats, with their quotas, until a signal.\n\n" +
 			"--fault has calls go wrong, as often as it is given: comma-separated key=value with\n  " + faultKeys + "\n" +
-			"Actions: " + faultActions(),
+			"Actions: " + joined(actions[:9]) + ",\n  " + joined(actions[9:]) + ";\n  of Feishu alone: " + joined(feishuActions) + "; of Yunxin alone: " + joined(yunxinActions) +
+			".\nA fault acts on both platforms where neither its api nor its action is of one alone.\nAPIs of Feishu: " +
+			joined(feishuAPIs) + "\nAPIs of Yunxin: " + joined(yunxinAPIs),
 		Example: "  chatlake simulate --chats 10 --containers-out chats.jsonl\n" +
-			"  chatlake simulate --fault action=reset,every=50 --fault action=answer,status=503,from=10,times=3",
+			"  chatlake simulate --platform both --chats 10\n" +
+			"  chatlake simulate --fault action=reset,every=50 --fault action=answer,status=503,from=10,times=3\n" +
+			"  chatlake simulate --platform yunxin --fault 'api=im.v2.messages.batch,action=fail items,code=107404,every=2'",
 	}, nil, func(ctx context.Context) error { return t.simulate(ctx, o) })
 	f := c.Flags()
 	o.flags(f)
-	f.StringVar(&o.listen, "listen", "127.0.0.1:9490", "where to listen, host:port")
+	f.StringVar(&o.listen, "listen", "127.0.0.1:9490", "where Feishu listens, host:port; Yunxin too, where it is alone")
+	f.StringVar(&o.yunxinListen, "yunxin-listen", "127.0.0.1:9491", "where Yunxin listens beside Feishu, host:port")
 	f.StringVar(&o.containersOut, "containers-out", "", "write the chats to this file, for 'chatlake containers add --file'")
 	f.StringArrayVar(&o.faults, "fault", nil, "have calls go wrong, see above")
 	return c
-}
-
-// platform is a simulated platform that listens.
-type platform struct {
-	world  *simulator.World
-	api    *simulator.Feishu
-	url    string
-	server *http.Server
-	done   chan struct{}
-}
-
-// openPlatform serves a world at an address.
-func openPlatform(ctx context.Context, addr string, w *simulator.World, c simulator.FeishuConfig) (*platform, error) {
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s is taken by another process: choose another address with --listen", addr)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("cannot listen on %s: choose another address with --listen: %w", addr, err)
-	}
-	p := &platform{
-		world: w, api: simulator.NewFeishu(w, c), url: "http://" + l.Addr().String(), done: make(chan struct{}),
-	}
-	quiet := slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug) // connections that faults cut are meant to be cut
-	p.server = &http.Server{Handler: p.api, ReadHeaderTimeout: 10 * time.Second, ErrorLog: quiet}
-	go func() {
-		defer close(p.done)
-		_ = p.server.Serve(l) // ends with close; a listener that breaks shows in every call
-	}()
-	return p, nil
-}
-
-// close ends all calls that are under way: one that hangs by a fault would never end.
-func (p *platform) close() {
-	_ = p.server.Close()
-	<-p.done
-}
-
-// containers gives the chats as lines for containers add.
-func (p *platform) containers() ([]byte, error) {
-	var b bytes.Buffer
-	for _, c := range p.world.Chats() {
-		if err := printJSON(&b, wish{Platform: schemas.Feishu, Kind: schemas.KindChat, ID: c.ID}, false); err != nil {
-			return nil, err
-		}
-	}
-	return b.Bytes(), nil
 }
 
 func (t *tool) simulate(ctx context.Context, o simulateOptions) error {
@@ -127,19 +119,36 @@ func (t *tool) simulate(ctx context.Context, o simulateOptions) error {
 	if err != nil {
 		return err
 	}
-	w, err := o.world()
+	f, y, err := o.worlds()
 	if err != nil {
 		return err
 	}
-	p, err := openPlatform(ctx, o.listen, w, simulator.FeishuConfig{
-		Limits: simulator.Limits{PerMinute: o.perMinute, PerSecond: o.perSecond}, Faults: faults,
-	})
-	if err != nil {
-		return err
+	var all platforms
+	defer func() { all.close() }()
+	if f != nil {
+		p, err := openFeishu(ctx, o.listen, f, simulator.FeishuConfig{
+			Limits: simulator.Limits{PerMinute: o.perMinute, PerSecond: o.perSecond}, Faults: faultsOf(schemas.Feishu, faults),
+		})
+		if err != nil {
+			return err
+		}
+		all = append(all, p)
 	}
-	defer p.close()
+	if y != nil {
+		listen := o.yunxinListen
+		if f == nil {
+			listen = o.listen
+		}
+		p, err := openYunxin(ctx, listen, y, simulator.YunxinConfig{
+			Limits: simulator.Limits{PerSecond: o.perSecond}, Faults: faultsOf(schemas.Yunxin, faults),
+		})
+		if err != nil {
+			return err
+		}
+		all = append(all, p)
+	}
 	if o.containersOut != "" {
-		lines, err := p.containers()
+		lines, err := all.containers()
 		if err != nil {
 			return err
 		}
@@ -147,15 +156,28 @@ func (t *tool) simulate(ctx context.Context, o simulateOptions) error {
 			return fmt.Errorf("--containers-out: %w", err)
 		}
 	}
-	if err := t.printSimulated(p, o); err != nil {
+	if err := t.printSimulated(all, o); err != nil {
 		return err
 	}
 	<-ctx.Done()
 	return nil
 }
 
-// simulated is what programs are told of a simulated platform.
-type simulated struct {
+// containers gives the chats as lines for containers add.
+func (all platforms) containers() ([]byte, error) {
+	var b bytes.Buffer
+	for _, p := range all {
+		for _, w := range p.wishes {
+			if err := printJSON(&b, w, false); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return b.Bytes(), nil
+}
+
+// simulatedFeishu and simulatedYunxin are what programs are told of a simulated platform.
+type simulatedFeishu struct {
 	BaseURL   string   `json:"base_url"`
 	AppID     string   `json:"app_id"`
 	AppSecret string   `json:"app_secret"`
@@ -164,27 +186,51 @@ type simulated struct {
 	Chats     []string `json:"chats"`
 }
 
-func (t *tool) printSimulated(p *platform, o simulateOptions) error {
-	s := simulated{BaseURL: p.url, Chats: []string{}}
-	s.AppID, s.AppSecret, s.TenantKey = p.world.App()
-	for _, c := range p.world.Chats() {
-		s.Chats = append(s.Chats, c.ID)
-		s.Messages += len(p.world.Messages(c.ID))
+type simulatedYunxin struct {
+	BaseURL       string   `json:"base_url"`
+	AppKey        string   `json:"app_key"`
+	AppSecret     string   `json:"app_secret"`
+	FileHosts     string   `json:"file_hosts"`
+	Messages      int      `json:"messages"`
+	Conversations []string `json:"conversations"`
+}
+
+// simulated is what programs are told of all: Feishu's fields on top, Yunxin's below a name of their own.
+type simulated struct {
+	*simulatedFeishu
+	Yunxin *simulatedYunxin `json:"yunxin,omitempty"`
+}
+
+func (t *tool) printSimulated(all platforms, o simulateOptions) error {
+	var s simulated
+	var said, exports strings.Builder
+	for _, p := range all {
+		said.WriteString(fmt.Sprintf("%s is simulated at %s: %d chats with %s messages in their lists.\n", p.title, p.url, len(p.wishes), grouped(int64(p.listed))))
+		for _, kv := range p.env {
+			exports.WriteString("export " + kv[0] + "=" + kv[1] + "\n")
+		}
+		switch ids := p.ids(); p.name {
+		case schemas.Feishu:
+			s.simulatedFeishu = &simulatedFeishu{
+				BaseURL: p.url, AppID: p.app, AppSecret: p.secret, TenantKey: p.tenantKey, Messages: p.listed, Chats: ids,
+			}
+		case schemas.Yunxin:
+			s.Yunxin = &simulatedYunxin{
+				BaseURL: p.url, AppKey: p.app, AppSecret: p.secret, FileHosts: p.url, Messages: p.listed, Conversations: ids,
+			}
+		}
 	}
 	if t.json() {
 		return printJSON(t.out, s, true)
 	}
-	add := fmt.Sprintf("chatlake containers add --platform feishu --kind chat --id %s", s.Chats[0])
-	if o.containersOut != "" {
-		add = "chatlake containers add --file " + o.containersOut
+	var add []string
+	for _, p := range all {
+		w := p.wishes[0]
+		add = append(add, clean(fmt.Sprintf("%s containers add --platform %s --kind %s --id '%s'", self(), w.Platform, w.Kind, w.ID)))
 	}
-	_, err := fmt.Fprintf(t.out, `Feishu is simulated at %s: %d chats with %d messages in their lists. Stop with Ctrl-C.
-
-export FEISHU_BASE_URL=%s
-export FEISHU_APP_ID=%s
-export FEISHU_APP_SECRET=%s
-
-%s
-`, s.BaseURL, len(s.Chats), s.Messages, s.BaseURL, s.AppID, s.AppSecret, clean(add))
+	if o.containersOut != "" {
+		add = []string{self() + " containers add --file " + clean(o.containersOut)}
+	}
+	_, err := fmt.Fprintf(t.out, "%sStop with Ctrl-C.\n\n%s\n%s\n", said.String(), exports.String(), strings.Join(add, "\n"))
 	return err
 }

@@ -7,27 +7,48 @@ import (
 	"strings"
 	"time"
 
+	"chatlake/schemas"
 	"chatlake/simulator"
 )
 
-const faultKeys = "action, api, container, chat, type, from, every, times, each, status, code, msg, delay, bytes, item, broken"
+const faultKeys = "action, api, container, chat, type, message, from, every, times, each, status, code, msg, delay, bytes, item, broken"
 
-var actions = []simulator.Action{
-	simulator.Reset, simulator.Hang, simulator.Cut, simulator.HTML, simulator.Answer, simulator.Throttle, simulator.Slow,
-	simulator.RevokeToken, simulator.SkewClock, simulator.RefusePageToken, simulator.RepeatPageToken, simulator.CyclePageTokens,
-	simulator.NoPageToken, simulator.EmptyPage, simulator.LastPageToken, simulator.BigPage, simulator.BreakItem,
-}
+// Actions of faults: those that every platform knows, and those of one alone.
+var (
+	actions = []simulator.Action{
+		simulator.Reset, simulator.Hang, simulator.Cut, simulator.HTML, simulator.Answer, simulator.Throttle, simulator.Slow,
+		simulator.SkewClock, simulator.RefusePageToken, simulator.RepeatPageToken, simulator.CyclePageTokens,
+		simulator.NoPageToken, simulator.EmptyPage, simulator.LastPageToken, simulator.BigPage, simulator.BreakItem,
+	}
+	feishuActions = []simulator.Action{simulator.RevokeToken}
+	yunxinActions = []simulator.Action{
+		simulator.FailItems, simulator.DropItem, simulator.RepeatItem, simulator.StrangeItem, simulator.NoLists, simulator.NullLists,
+	}
+	allActions = slices.Concat(actions, feishuActions, yunxinActions)
+)
 
-var apis = []simulator.API{
-	simulator.APIToken, simulator.APIChats, simulator.APIChat, simulator.APIMessages, simulator.APIMessage,
-}
+var (
+	feishuAPIs = []simulator.API{
+		simulator.APIToken, simulator.APIChats, simulator.APIChat, simulator.APIMessages, simulator.APIMessage,
+	}
+	yunxinAPIs = []simulator.API{simulator.APIHistory, simulator.APIBatch, simulator.APIMergedFile}
+)
 
 var breaks = []simulator.Broken{
 	simulator.NullItem, simulator.WrongTypes, simulator.NoMessageID, simulator.BrokenContent, simulator.InvalidUTF8,
 	simulator.UnknownType, simulator.AbsurdTimes, simulator.NumbersForStrings,
 }
 
-func faultActions() string { return joined(actions) }
+// faultsOf gives the faults that may act on a platform: not those whose API or action is of another alone.
+func faultsOf(platform string, faults []simulator.Fault) []simulator.Fault {
+	apis, doings := yunxinAPIs, yunxinActions // the others'
+	if platform == schemas.Yunxin {
+		apis, doings = feishuAPIs, feishuActions
+	}
+	return slices.DeleteFunc(slices.Clone(faults), func(f simulator.Fault) bool {
+		return slices.Contains(apis, f.API) || slices.Contains(doings, f.Action)
+	})
+}
 
 func joined[T ~string](words []T) string {
 	var s []string
@@ -52,7 +73,7 @@ func parseFaults(flags []string) ([]simulator.Fault, error) {
 			}
 		}
 		if f.Action == "" {
-			return nil, usagef("--fault %q: action is missing: one of %s", flag, faultActions())
+			return nil, usagef("--fault %q: action is missing: one of %s", flag, joined(allActions))
 		}
 		faults = append(faults, f)
 	}
@@ -62,9 +83,9 @@ func parseFaults(flags []string) ([]simulator.Fault, error) {
 func setFault(f *simulator.Fault, key, value string) (err error) {
 	switch key {
 	case "action":
-		f.Action, err = oneOf(value, actions)
+		f.Action, err = oneOf(value, allActions)
 	case "api":
-		f.API, err = oneOf(value, apis)
+		f.API, err = oneOf(value, slices.Concat(feishuAPIs, yunxinAPIs))
 	case "broken":
 		f.Broken, err = oneOf(value, breaks)
 	case "container":
@@ -73,6 +94,8 @@ func setFault(f *simulator.Fault, key, value string) (err error) {
 		f.Chat = value
 	case "type":
 		f.MsgType = value
+	case "message":
+		f.Message = value
 	case "msg":
 		f.Msg = value
 	case "each":

@@ -94,6 +94,8 @@ func noArguments(c *cobra.Command, args []string) error {
 	return fmt.Errorf("unknown %s %q: see %s --help", what, args[0], c.CommandPath())
 }
 
+const settingsHead = "\n\nSettings (environment):\n\n"
+
 // command completes a command that does something itself. settings is what it reads from the environment, nil where
 // nothing.
 func (t *tool) command(c *cobra.Command, settings any, work func(context.Context) error) *cobra.Command {
@@ -102,8 +104,8 @@ func (t *tool) command(c *cobra.Command, settings any, work func(context.Context
 	}
 	if settings != nil {
 		var b strings.Builder
-		worker.Settings(&b, settings)
-		c.Long += "\n\nSettings (environment):\n\n" + strings.TrimRight(b.String(), "\n")
+		worker.Settings(&b, nil, settings)
+		c.Long += settingsHead + strings.TrimRight(b.String(), "\n")
 	}
 	c.Args = noArguments
 	c.RunE = func(c *cobra.Command, _ []string) error {

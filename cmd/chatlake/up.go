@@ -26,19 +26,29 @@ func (t *tool) upCommand() *cobra.Command {
 	c := t.command(&cobra.Command{
 		Use:   "up",
 		Short: "Run a whole installation on this machine, with the real platforms",
-		Long: "Run an embedded Kafka-protocol broker and an embedded schema registry, kept on disk, and, where FEISHU_APP_ID is set,\n" +
-			"extractor and normalizer in the same process. For evaluation and small archives: one broker, no replication. Any\n" +
-			"Kafka client of this machine can join. Metrics and health of the two stages are at 127.0.0.1:9480 (HTTP_ADDR) and\n" +
-			"127.0.0.1:9481; HTTP_ADDR set but empty turns both off. The settings of the normalizer hold too, but for the place of\n" +
-			"its state; those of how to reach Kafka and the registry do not.",
+		Long: "Run an embedded Kafka-protocol broker and an embedded schema registry, kept on disk, and, where a platform has\n" +
+			"credentials (FEISHU_APP_ID, YUNXIN_APP_KEY), extractor and normalizer in the same process. For evaluation and small\n" +
+			"archives: one broker, no replication. Any Kafka client of this machine can join. Metrics and health of the two stages\n" +
+			"are at 127.0.0.1:9480 (HTTP_ADDR) and 127.0.0.1:9481; HTTP_ADDR set but empty turns both off." +
+			settingsHead + upSettings(),
 		Example: "  FEISHU_APP_ID=cli_… FEISHU_APP_SECRET=… chatlake up --data ./chatlake-data",
-	}, &worker.ExtractorSettings{}, func(ctx context.Context) error { return t.up(ctx, o) })
+	}, nil, func(ctx context.Context) error { return t.up(ctx, o) })
 	f := c.Flags()
 	f.StringVar(&o.dir, "data", "./chatlake-data", "where everything is kept; one process at a time")
 	f.IntVar(&o.kafkaPort, "kafka-port", 9092, "port of the broker on 127.0.0.1 (0: any free one)")
 	f.IntVar(&o.registryPort, "registry-port", 8081, "port of the schema registry on 127.0.0.1 (0: any free one)")
 	f.IntVar(&o.partitions, "partitions", 0, "partitions of each topic, used only when they are created (0: TOPIC_PARTITIONS)")
 	return c
+}
+
+// upSettings lists the settings that hold here: not those of how to reach Kafka and the registry, nor where the index lies.
+func upSettings() string {
+	var b strings.Builder
+	worker.Settings(&b, func(name string) bool {
+		return strings.HasPrefix(name, "KAFKA_") || strings.HasPrefix(name, "SCHEMA_REGISTRY_") ||
+			name == "TOPIC_REPLICATION" || name == "NORMALIZER_STATE_DIR"
+	}, &worker.ExtractorSettings{}, &worker.NormalizerSettings{})
+	return strings.TrimRight(b.String(), "\n")
 }
 
 // upPlan is what up was asked to run.
@@ -67,7 +77,7 @@ func planUp(o upOptions) (*upPlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan := &upPlan{cluster: s.Cluster, extracts: s.AppID != "" || s.AppSecret != ""}
+	plan := &upPlan{cluster: s.Cluster, extracts: s.AppID != "" || s.Feishu.AppSecret != "" || s.AppKey != "" || s.Yunxin.AppSecret != ""}
 	if o.partitions > 0 {
 		plan.cluster.Partitions = worker.Count(o.partitions)
 	}
@@ -89,6 +99,9 @@ func planUp(o upOptions) (*upPlan, error) {
 func (t *tool) up(ctx context.Context, o upOptions) error {
 	plan, err := planUp(o)
 	if err != nil {
+		return err
+	}
+	if err := checkDirectory(o.dir); err != nil {
 		return err
 	}
 	quiet := plan.cluster
@@ -121,7 +134,9 @@ func (t *tool) upRun(ctx context.Context, plan *upPlan, in *installation) error 
 		return stopped(ctx, err)
 	}
 	if err = t.printUp(in, true); err == nil {
+		news := t.startNews(ctx, s)
 		err = s.run(ctx)
+		news.end()
 	}
 	return errors.Join(stopped(ctx, err), s.close())
 }
@@ -153,12 +168,13 @@ func (t *tool) printUp(in *installation, extracts bool) error {
 	}
 	what := "extractor and normalizer run. Have chats read, from another shell:"
 	if !extracts {
-		what = "FEISHU_APP_ID is not set: only broker and registry run. With it and FEISHU_APP_SECRET set, extractor and\n" +
-			"normalizer run here too. From another shell:"
+		what = "No platform has credentials: only broker and registry run. With FEISHU_APP_ID and FEISHU_APP_SECRET set, or\n" +
+			"YUNXIN_APP_KEY and YUNXIN_APP_SECRET, extractor and normalizer run here too. From another shell:"
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "Kafka            %s\nschema registry  %s\ndata             %s\n\n%s\n\n", o.Brokers, o.RegistryURL, clean(o.Dir), what)
-	printNext(&b, in, self()+" containers add --platform feishu --kind chat --id oc_…")
+	printNext(&b, in, self()+" containers add --platform feishu --kind chat --id oc_…",
+		self()+" containers add --platform yunxin --kind conversation --id 'alice|1|bob'")
 	b.WriteString("\nStop with Ctrl-C; everything is kept.\n")
 	_, err := t.out.Write([]byte(b.String()))
 	return err

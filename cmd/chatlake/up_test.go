@@ -75,6 +75,53 @@ func covers(out string, want map[string]bool) bool {
 	return len(seen) == len(want)
 }
 
+// TestUpReadsYunxinAlone has conversations read without any app of Feishu, and tells people when all is there.
+func TestUpReadsYunxinAlone(t *testing.T) {
+	world, env := yunxinPlatform(t)
+	dir := filepath.Join(t.TempDir(), "data")
+	bare, r, err := startUp(nil, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer bare.stop()
+	want := map[string]bool{}
+	for _, c := range world.Conversations() {
+		ok(t, append(r.env(), env...), addConversation(c.APIID)...)
+		for _, m := range append(world.Messages(c.ID, true), world.LookedUp(c.ID)...) {
+			want[m.ID] = true
+		}
+	}
+	ok(t, append(r.env(), "FEISHU_APP_ID=cli_off"), addChat("oc_off")...) // its platform is off: nobody waits for it
+	if code := bare.stop(); code != 0 {
+		t.Fatalf("exit %d: %s", code, bare.stderr.String())
+	}
+	up, err := start(append([]string{"HTTP_ADDR="}, env...), t.TempDir(), "up", "--data", dir, "--kafka-port", "0", "--registry-port", "0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer up.stop()
+	if err := up.await(func(out string) bool { return strings.Contains(out, "all that was asked for is read") }); err != nil {
+		t.Fatal(err)
+	}
+	said := up.stdout.String()
+	if !strings.Contains(said, " pages, ") || !strings.Contains(said, " complete\n") {
+		t.Errorf("no progress in %s", said)
+	}
+	var at running
+	for line := range strings.Lines(said) {
+		if _, broker, found := strings.Cut(line, "KAFKA_BROKERS="); found {
+			at.Brokers, at.RegistryURL, _ = strings.Cut(strings.TrimSpace(broker), " SCHEMA_REGISTRY_URL=")
+		}
+	}
+	out := ok(t, at.env(), "tail", "--follow=false", "--format", "json")
+	if !covers(out, want) {
+		t.Errorf("not all of %d messages are there", len(want))
+	}
+	if code := up.stop(); code != 0 {
+		t.Errorf("exit %d: %s", code, up.stderr.String())
+	}
+}
+
 func TestUpEndsWhereTheSecretIsRefused(t *testing.T) {
 	world, _, feishu := platform(t)
 	dir := filepath.Join(t.TempDir(), "data")
@@ -93,6 +140,58 @@ func TestUpEndsWhereTheSecretIsRefused(t *testing.T) {
 	oneLine(t, got, 1, "FEISHU_APP_SECRET")
 	if strings.Contains(got.stderr, "wrong") {
 		t.Error("the secret is shown")
+	}
+}
+
+// TestSimulateBothPlatforms serves them side by side, each with the faults that are its own.
+func TestSimulateBothPlatforms(t *testing.T) {
+	dir := t.TempDir()
+	chats := filepath.Join(dir, "chats.jsonl")
+	p, err := start(nil, dir, "simulate", "--platform", "both", "--listen", "127.0.0.1:0", "--yunxin-listen", "127.0.0.1:0", "--chats", "2",
+		"--containers-out", chats, "--fault", "api=im.v1.chats.list,action=answer,status=503", "--fault", "action=revoke token",
+		"--fault", "api=merged.file,action=html", "--output", "json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.stop()
+	var s struct {
+		BaseURL string `json:"base_url"`
+		Chats   []string
+		Yunxin  struct {
+			BaseURL       string `json:"base_url"`
+			AppKey        string `json:"app_key"`
+			Secret        string `json:"app_secret"`
+			FileHosts     string `json:"file_hosts"`
+			Messages      int
+			Conversations []string
+		}
+	}
+	if err := p.await(func(out string) bool { return json.Unmarshal([]byte(out), &s) == nil }); err != nil {
+		t.Fatal(err)
+	}
+	y := s.Yunxin
+	if len(s.Chats) != 2 || len(y.Conversations) != 2 || y.AppKey == "" || y.Secret == "" || y.FileHosts != y.BaseURL || y.Messages < 900 || y.BaseURL == s.BaseURL {
+		t.Errorf("told %+v", s)
+	}
+	for url, want := range map[string]int{
+		s.BaseURL + "/open-apis/im/v1/chats": http.StatusServiceUnavailable,
+		y.BaseURL + "/merged/x":              http.StatusBadGateway,
+	} {
+		answer, err := http.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode != want {
+			t.Errorf("%s: %d, want %d", url, answer.StatusCode, want)
+		}
+	}
+	if code := p.stop(); code != 0 {
+		t.Errorf("exit %d: %s", code, p.stderr.String())
+	}
+	r := decoded[added](t, yunxinTopics(t, "both"), "containers", "add", "--file", chats)
+	if len(r.Added) != 4 {
+		t.Errorf("added %+v", r)
 	}
 }
 

@@ -31,6 +31,13 @@ func oneLine(t *testing.T, r result, code int, words ...string) {
 func TestWrongArgumentsAndSettingsEndWithTwo(t *testing.T) {
 	chat := []string{"containers", "add", "--platform", "feishu", "--kind", "chat", "--id", "oc_1"}
 	app := []string{"FEISHU_APP_ID=cli_test"}
+	key := []string{"YUNXIN_APP_KEY=key"}
+	conversation := []string{"containers", "add", "--platform", "yunxin", "--kind", "conversation", "--id", "a|1|b"}
+	messages := []string{"containers", "add", "--platform", "yunxin", "--kind", "messages", "--id", "a|1|b"}
+	refs := filepath.Join(t.TempDir(), "refs.jsonl")
+	if err := os.WriteFile(refs, []byte(`{"message_id":"1","created_at":1700000000000}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, tt := range map[string]struct {
 		env, args, words []string
 	}{
@@ -55,7 +62,19 @@ func TestWrongArgumentsAndSettingsEndWithTwo(t *testing.T) {
 		"no tenant":              {nil, chat, []string{"FEISHU_APP_ID", "FEISHU_TENANT"}},
 		"no secret":              {app, []string{"up"}, []string{"FEISHU_APP_SECRET"}},
 		"a cluster is set":       {[]string{"KAFKA_BROKERS=localhost:9092"}, []string{"up"}, []string{"KAFKA_BROKERS", "unset"}},
-		"another platform":       {app, []string{"containers", "add", "--platform", "yunxin", "--kind", "conversation", "--id", "a|1|b"}, []string{"yunxin", "not in this version"}},
+		"another platform":       {app, []string{"containers", "add", "--platform", "slack", "--kind", "chat", "--id", "C1"}, []string{"slack", "feishu and yunxin"}},
+		"yunxin without a key":   {app, conversation, []string{"YUNXIN_APP_KEY"}},
+		"yunxin without owner":   {key, append(conversation[:7:7], "team:4711"), []string{"team:4711", "owner|type|other"}},
+		"yunxin, no such type":   {key, append(conversation[:7:7], "a|4|b"), []string{`"4"`, "super team"}},
+		"yunxin, blank in id":    {key, append(conversation[:7:7], "a|1|b c"), []string{"blank"}},
+		"yunxin, no kind":        {key, []string{"containers", "add", "--platform", "yunxin", "--id", "a|1|b"}, []string{"kind", "conversation or messages"}},
+		"yunxin, a chat":         {key, []string{"containers", "add", "--platform", "yunxin", "--kind", "chat", "--id", "a|1|b"}, []string{"chat", "conversation or messages"}},
+		"yunxin, another's":      {key, append(conversation[:8:8], "--conversation", "team:1"), []string{"team:1"}},
+		"messages without refs":  {key, messages, []string{"--refs", "message_id"}},
+		"messages in a window":   {key, append(messages[:8:8], "--refs", refs, "--from", "2024-01-01"), []string{"window"}},
+		"refs of a conversation": {key, append(conversation[:8:8], "--refs", refs), []string{"--refs", "messages"}},
+		"refs beside a file":     {key, []string{"containers", "add", "--file", "-", "--refs", refs}, []string{"--file", "--refs"}},
+		"no such refs":           {key, append(messages[:8:8], "--refs", refs+"x"), []string{refs + "x"}},
 		"no platform":            {app, []string{"containers", "add", "--kind", "chat", "--id", "oc_1"}, []string{"platform"}},
 		"no id":                  {app, chat[:6], []string{"id is missing"}},
 		"blank in the id":        {app, append(chat[:7:7], "oc 1"), []string{"blank"}},
@@ -69,6 +88,10 @@ func TestWrongArgumentsAndSettingsEndWithTwo(t *testing.T) {
 		"fault without action":   {nil, []string{"simulate", "--fault", "every=2"}, []string{"--fault", "action"}},
 		"fault of no such kind":  {nil, []string{"simulate", "--fault", "action=levitate"}, []string{"levitate"}},
 		"fault with a bad count": {nil, []string{"simulate", "--fault", "action=reset,every=often"}, []string{"every", "often"}},
+		"fault on no such API":   {nil, []string{"simulate", "--fault", "action=reset,api=im.v9"}, []string{"im.v9", "im.v2.messages.batch"}},
+		"simulate no such":       {nil, []string{"simulate", "--platform", "slack"}, []string{"--platform", "slack"}},
+		"demo of no such":        {nil, []string{"demo", "--platform", "slack"}, []string{"--platform", "slack"}},
+		"yunxin without secret":  {key, []string{"up"}, []string{"YUNXIN_APP_SECRET"}},
 		"negative chats":         {nil, []string{"demo", "--chats", "-1"}, []string{"--chats"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -106,7 +129,13 @@ func TestFaultsAtRunTimeEndWithOne(t *testing.T) {
 		"chats to no directory": {nil, []string{"simulate", "--chats", "1", "--listen", "127.0.0.1:0", "--containers-out", filepath.Join(file, "x")}, []string{file}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			oneLine(t, chatlake(t, tt.env, tt.args...), 1, tt.words...)
+			r := chatlake(t, tt.env, tt.args...)
+			oneLine(t, r, 1, tt.words...)
+			for _, name := range []string{"local: ", "kafka: ", "worker: "} {
+				if strings.Contains(r.stderr, name) {
+					t.Errorf("names a package of ours: %q", r.stderr)
+				}
+			}
 		})
 	}
 }
@@ -117,6 +146,36 @@ func TestDemoLeavesAnArchiveAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	oneLine(t, chatlake(t, nil, "demo", "--data", dir), 2, dir, "not empty", "--data")
+}
+
+func TestUpLeavesForeignFilesAlone(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a.txt", "b.txt", "c.txt", "d.txt", "lock"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := chatlake(t, nil, "up", "--data", dir, "--kafka-port", "0", "--registry-port", "0")
+	oneLine(t, r, 2, dir, "a.txt, b.txt, c.txt, …", "--data")
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 5 {
+		t.Errorf("%d files, %v", len(entries), err)
+	}
+}
+
+// TestHelpOfUpListsWhatHolds: the embedded broker is where it is.
+func TestHelpOfUpListsWhatHolds(t *testing.T) {
+	_, settings, _ := strings.Cut(ok(t, nil, "up", "--help"), "Settings (environment):")
+	settings, _, _ = strings.Cut(settings, "Usage:")
+	for _, want := range []string{"FEISHU_APP_ID", "YUNXIN_APP_KEY", "YUNXIN_FILE_HOSTS", "EXTRACTOR_WORKERS", "NORMALIZER_COMMIT_INTERVAL", "TOPIC_PARTITIONS"} {
+		if strings.Count(settings, "  "+want) != 1 {
+			t.Errorf("%s stands %d times", want, strings.Count(settings, want))
+		}
+	}
+	for _, not := range []string{"KAFKA_", "SCHEMA_REGISTRY_", "NORMALIZER_STATE_DIR", "TOPIC_REPLICATION"} {
+		if strings.Contains(settings, "  "+not) {
+			t.Errorf("%s… does not hold there", not)
+		}
+	}
 }
 
 func TestHelpListsSettings(t *testing.T) {

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"net"
 	"net/url"
 	"regexp"
@@ -104,6 +105,33 @@ func (f *Feishu) checkTenant() error {
 	return checkURL("FEISHU_BASE_URL", f.BaseURL)
 }
 
+func (y *Yunxin) check() error {
+	switch {
+	case y.AppKey == "" && y.AppSecret != "":
+		return &SettingError{"YUNXIN_APP_KEY", "is missing, though YUNXIN_APP_SECRET is set"}
+	case y.AppKey != "" && y.AppSecret == "":
+		return &SettingError{"YUNXIN_APP_SECRET", "is missing (or YUNXIN_APP_SECRET_FILE)"}
+	}
+	return y.checkTenant()
+}
+
+// checkTenant checks what needs no secret.
+func (y *Yunxin) checkTenant() error {
+	if err := checkURL("YUNXIN_BASE_URL", y.BaseURL); err != nil {
+		return err
+	}
+	if y.PerSecond < 1 {
+		return &SettingError{"YUNXIN_RATE_PER_SECOND", "is less than 1"}
+	}
+	c := y.config(nil)
+	c.AppKey, c.AppSecret = cmp.Or(c.AppKey, "none"), cmp.Or(c.AppSecret, "none") // whether they are needed is the program's to say
+	if err := c.Validate(); err != nil {
+		name, why, _ := strings.Cut(err.Error(), " ")
+		return &SettingError{name, why}
+	}
+	return nil
+}
+
 func (s *ExtractorSettings) check() error {
 	if err := s.Cluster.check(); err != nil {
 		return err
@@ -111,9 +139,13 @@ func (s *ExtractorSettings) check() error {
 	if err := s.Feishu.check(); err != nil {
 		return err
 	}
+	if err := s.Yunxin.check(); err != nil {
+		return err
+	}
 	switch {
-	case s.AppID == "":
-		return &SettingError{"FEISHU_APP_ID", "is missing: no platform has credentials, so there is nothing to extract"}
+	case s.AppID == "" && s.AppKey == "":
+		return &SettingError{"FEISHU_APP_ID", "and YUNXIN_APP_KEY are both missing, so there is nothing to extract: set FEISHU_APP_ID and " +
+			"FEISHU_APP_SECRET, or YUNXIN_APP_KEY and YUNXIN_APP_SECRET, or all four"}
 	case s.Workers < 1:
 		return &SettingError{"EXTRACTOR_WORKERS", "is less than 1"}
 	case s.Patience <= 0:
@@ -159,5 +191,9 @@ func (s *ToolSettings) check() error {
 	if s.Output != "" && !topicName.MatchString(s.Output) {
 		return &SettingError{"NORMALIZER_OUTPUT", "is not usable as a topic's name: letters, digits, '.', '_' and '-', at most 200"}
 	}
-	return s.checkTenant() // most commands call no platform: the app's id, which names the tenant, is enough
+	// Most commands call no platform: what names the tenant is enough.
+	if err := s.Feishu.checkTenant(); err != nil {
+		return err
+	}
+	return s.Yunxin.checkTenant()
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"chatlake/connectors"
-	"chatlake/connectors/feishu"
 	"chatlake/kafka"
 	"chatlake/pipeline/extract"
 	"chatlake/schemas"
@@ -29,10 +28,7 @@ func NewExtractor(ctx context.Context, s ExtractorSettings, once bool, logger *s
 	if err != nil {
 		return nil, err
 	}
-	quota := connectors.Quota{PerMinute: int(s.PerMinute), PerSecond: int(s.PerSecond)}
-	pacer := connectors.NewPacer(map[string]connectors.Quota{
-		schemas.FeishuMessagesList: quota, schemas.FeishuMessagesGet: quota, schemas.FeishuChatsGet: quota,
-	})
+	pacer := connectors.NewPacer(s.quotas())
 	pacer.SetShare(0, n.Partitions) // nothing is asked before partitions are owned
 	return &Extractor{
 		Connection: n, Pacer: pacer, settings: s, once: once,
@@ -40,21 +36,10 @@ func NewExtractor(ctx context.Context, s ExtractorSettings, once bool, logger *s
 			Topics: n.Topics, IDs: n.IDs,
 			Container: schemas.NewDecoder(schemas.ContainerSchema, n.Registry.Text),
 			Check:     schemas.NewDecoder(schemas.CheckpointSchema, n.Registry.Text),
-			Platforms: map[string]extract.Platform{
-				schemas.Feishu: {Source: feishu.NewSource(s.Call(pacer, logger), s.Tenant), TenantID: s.Tenant, AppID: s.AppID},
-			},
-			Workers: int(s.Workers), Patience: s.Patience, Once: once, Version: "chatlake/" + Version, Logger: logger,
+			Platforms: s.platforms(pacer, logger),
+			Workers:   int(s.Workers), Patience: s.Patience, Once: once, Version: "chatlake/" + Version, Logger: logger,
 		}),
 	}, nil
-}
-
-// Call composes what every call of Feishu goes through: retried, each try paced, with the app's token.
-func (f *Feishu) Call(pacer *connectors.Pacer, logger *slog.Logger) connectors.Call {
-	call := feishu.NewCall(feishu.Config{
-		AppID: f.AppID, AppSecret: string(f.AppSecret), Tenant: f.Tenant, BaseURL: f.BaseURL,
-		ConnectorVersion: "chatlake/" + Version, Logger: logger,
-	})
-	return connectors.Retry(connectors.Pace(call, pacer), connectors.Policy{Pacer: pacer, Logger: logger})
 }
 
 // Run extracts until ctx ends or, once, until all containers have ended.
@@ -109,7 +94,7 @@ func (e *Extractor) report(o options, took time.Duration) int {
 	fmt.Fprintf(o.stdout, "extracted %d containers: %d complete, %d failed, %d cancelled; %d pages, %d messages, %d calls in all; %d pages in this run (%s)\n",
 		sum.Containers, sum.Complete, sum.Failed, sum.Cancelled, sum.Pages, sum.Items, sum.Calls, e.Stage.Stats().Pages.Load(), took.Round(100*time.Millisecond))
 	if sum.Off > 0 {
-		fmt.Fprintf(o.stdout, "%d containers are of another platform, app or tenant (FEISHU_TENANT) and were not read\n", sum.Off)
+		fmt.Fprintf(o.stdout, "%d containers are of another platform, app or tenant (FEISHU_TENANT, YUNXIN_APP_KEY) and were not read\n", sum.Off)
 	}
 	if sum.Failed > 0 {
 		return 3

@@ -128,13 +128,23 @@ func Signals(parent context.Context) (context.Context, func()) {
 // Usage prints what a program does and every setting with its default and meaning.
 func Usage(w io.Writer, name, what string, settings any) {
 	fmt.Fprintf(w, "%s %s.\n\nUsage: %s [--once] [--version] [--help]\n\n  --once     end when everything is done that is there to do\n\nSettings (environment):\n\n", name, what, name)
-	Settings(w, settings)
+	Settings(w, nil, settings)
 }
 
-// Settings prints every setting with its default and meaning.
-func Settings(w io.Writer, settings any) {
+// Settings prints every setting of settings structs with its default and meaning, each once, but for those of which not
+// says that they do not hold.
+func Settings(w io.Writer, not func(name string) bool, settings ...any) {
 	t := tabwriter.NewWriter(w, 2, 4, 2, ' ', 0)
-	for _, f := range Fields(settings) {
+	seen := map[string]bool{}
+	var fields []Field
+	for _, s := range settings {
+		fields = append(fields, Fields(s)...)
+	}
+	for _, f := range fields {
+		if seen[f.Name] || not != nil && not(f.Name) {
+			continue
+		}
+		seen[f.Name] = true
 		name := f.Name
 		if f.Secret {
 			name += "[_FILE]"

@@ -9,12 +9,9 @@ import (
 	"runtime/debug"
 	"time"
 
-	"chatlake/connectors"
-	"chatlake/connectors/feishu"
 	"chatlake/kafka"
 	"chatlake/pipeline/links"
 	"chatlake/pipeline/normalize"
-	"chatlake/schemas"
 )
 
 // Normalizer is the second stage, wired.
@@ -42,10 +39,7 @@ func NewNormalizer(ctx context.Context, s NormalizerSettings, once bool, logger 
 		Connection: n, index: index, settings: s, once: once,
 		Stage: normalize.New(normalize.Config{
 			Topics: n.Topics, IDs: n.IDs,
-			Decoders: map[string]func() connectors.Decoder{
-				schemas.Feishu: func() connectors.Decoder { return feishu.NewDecoder() },
-			},
-			Index: index, Lookups: s.asks(), CommitInterval: s.Interval, Once: once, Version: "chatlake/" + Version, Logger: logger,
+			Decoders: decoders, Index: index, Lookups: s.asks(), CommitInterval: s.Interval, Once: once, Version: "chatlake/" + Version, Logger: logger,
 		}),
 	}, nil
 }

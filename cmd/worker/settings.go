@@ -46,11 +46,22 @@ type Feishu struct {
 	PerSecond Count  `envconfig:"FEISHU_RATE_PER_SECOND" default:"50" desc:"the app's quota per API and second, shared by all extractors"`
 }
 
+// Yunxin is one NetEase Yunxin app; without an app key the platform is off. The app key names the tenant in keys.
+type Yunxin struct {
+	AppKey     string `envconfig:"YUNXIN_APP_KEY" desc:"key of the app, which names the tenant in keys; empty: Yunxin is off"`
+	AppSecret  Secret `envconfig:"YUNXIN_APP_SECRET" desc:"secret of the app"`
+	BaseURL    string `envconfig:"YUNXIN_BASE_URL" default:"https://open.yunxinapi.com" desc:"address of the API in the app's data centre"`
+	APIVersion string `envconfig:"YUNXIN_API_VERSION" default:"v2" desc:"v2 or v2.1, the part of the API's paths that names its version"`
+	PerSecond  Count  `envconfig:"YUNXIN_RATE_PER_SECOND" default:"50" desc:"the app's quota per API and second, shared by all extractors; above it the platform refuses an API for a minute"`
+	FileHosts  List   `envconfig:"YUNXIN_FILE_HOSTS" desc:"comma list of hosts (name or *.domain) that files of merged forwards may be fetched from, by https and never from a private address; a whole origin (http://127.0.0.1:9000) lifts both for that origin, for tests (default: the platform's own: *.netease.im, nim.nosdn.127.net, nos.netease.com, *.chatnos.com)"`
+}
+
 // ExtractorSettings are the settings of the extractor.
 type ExtractorSettings struct {
 	Cluster
 	HTTPAddr string `envconfig:"HTTP_ADDR" default:"127.0.0.1:9480" desc:"where /metrics, /healthz and /readyz listen; set but empty: nowhere"`
 	Feishu
+	Yunxin
 	Group    string        `envconfig:"EXTRACTOR_GROUP" desc:"consumer group (default: <prefix>-extractor); its transactional ids are <group>-<partition>; all extractors of a prefix must share one: a second group reads and writes everything again"`
 	Workers  Count         `envconfig:"EXTRACTOR_WORKERS" default:"64" desc:"containers read at once by one process; more costs memory and calls in flight"`
 	Patience time.Duration `envconfig:"EXTRACTOR_PATIENCE" default:"15m" desc:"how long --once waits for a platform that answers nothing useful before exit 1"`
@@ -72,6 +83,7 @@ type ToolSettings struct {
 	Cluster
 	Output string `envconfig:"NORMALIZER_OUTPUT" desc:"topic of messages (default: <prefix>.messages) to create or to read"`
 	Feishu
+	Yunxin
 }
 
 // programs lists all settings structs, to tell a misspelt name from another program's setting.
