@@ -13,6 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"chatlake/connectors"
 )
 
 // readiness tells whether a worker has joined its group.
@@ -81,21 +83,35 @@ func (e *Extractor) collectors() []prometheus.Collector {
 		gauge("chatlake_extractor_containers_waiting", "Containers whose platform gives nothing at present.", &s.Waiting),
 	}
 	for _, b := range e.Pacer.Snapshot() {
-		api := b.API
-		now := func() float64 {
+		cs = append(cs, e.budget(b.API)...)
+	}
+	return cs
+}
+
+// budget tells how the quota of one API stands.
+func (e *Extractor) budget(api string) []prometheus.Collector {
+	labels := prometheus.Labels{"api": api}
+	now := func(of func(connectors.Budget) float64) func() float64 {
+		return func() float64 {
 			for _, b := range e.Pacer.Snapshot() {
 				if b.API == api {
-					return float64(b.Recent)
+					return of(b)
 				}
 			}
 			return 0
 		}
-		cs = append(cs, prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "chatlake_extractor_calls_last_minute", Help: "API calls let through in the last minute.",
-			ConstLabels: prometheus.Labels{"api": api},
-		}, now))
 	}
-	return cs
+	return []prometheus.Collector{
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "chatlake_extractor_calls_last_minute", Help: "API calls let through in the last minute.", ConstLabels: labels,
+		}, now(func(b connectors.Budget) float64 { return float64(b.Recent) })),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "chatlake_extractor_quota_part", Help: "Part of the app's quota that this process paces at, 0 to 1.", ConstLabels: labels,
+		}, now(func(b connectors.Budget) float64 { return b.Part })),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "chatlake_extractor_throttled_total", Help: "Calls that the platform throttled.", ConstLabels: labels,
+		}, now(func(b connectors.Budget) float64 { return float64(b.Throttled) })),
+	}
 }
 
 func (r *Normalizer) collectors() []prometheus.Collector {
@@ -106,6 +122,7 @@ func (r *Normalizer) collectors() []prometheus.Collector {
 		counter("chatlake_normalizer_dead_letters_total", "Dead letters published.", &s.DeadLetters),
 		counter("chatlake_normalizer_transactions_total", "Kafka transactions committed.", &s.Transactions),
 		counter("chatlake_normalizer_raw_bytes_total", "Bytes of raw pages normalized.", &s.RawBytes),
+		counter("chatlake_normalizer_lookups_total", "Link targets asked for that no page had shown.", &s.Asked),
 		counter("chatlake_normalizer_rebuilt_pages_total", "Raw pages read again to build the index.", &s.Rebuilt),
 	}
 }
