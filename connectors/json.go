@@ -284,3 +284,31 @@ func Valid(s string) (valid string, repaired bool) {
 	}
 	return strings.ToValidUTF8(s, "\uFFFD"), true
 }
+
+// Word gives a string in memory of its own, or the text of a whole number; "" for all else.
+func (v JSON) Word() string {
+	if s, ok := v.Str(); ok {
+		return strings.Clone(s)
+	}
+	if n, ok := v.Int(); ok {
+		return strconv.FormatInt(n, 10)
+	}
+	return ""
+}
+
+// Flag reads a boolean that may be absent, which is false, or be sent as a string or a number.
+func (v JSON) Flag() (flag, ok bool) {
+	if !v.Told() {
+		return false, true
+	}
+	if b, ok := v.Bool(); ok {
+		return b, true
+	}
+	switch v.Word() {
+	case "true", "1":
+		return true, true
+	case "false", "0", "":
+		return false, v.Kind() == String || v.Kind() == Number
+	}
+	return false, false
+}

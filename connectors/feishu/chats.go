@@ -112,9 +112,9 @@ func readChats(body []byte) (page chatsPage, ok bool) {
 	}
 	for i := range items.Len() {
 		item := items.At(i)
-		name, _ := connectors.Valid(textOf(item.Get("name")))
-		status, _ := connectors.Valid(textOf(item.Get("chat_status")))
-		c := Chat{ID: textOf(item.Get("chat_id")), Name: connectors.Shorten(name, maxName), Status: connectors.Shorten(status, maxName)}
+		name, _ := connectors.Valid(item.Get("name").Word())
+		status, _ := connectors.Valid(item.Get("chat_status").Word())
+		c := Chat{ID: item.Get("chat_id").Word(), Name: connectors.Shorten(name, maxName), Status: connectors.Shorten(status, maxName)}
 		page.chats = append(page.chats, c)
 		page.items = append(page.items, entry{id: c.ID})
 	}

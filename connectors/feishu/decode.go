@@ -133,10 +133,10 @@ func placeOf(page *schemas.Page) (place, bool) {
 		container[1] != conversation[1] || container[1] == "" || conversation[2] == "" {
 		return p, false
 	}
-	p.tenant, _ = connectors.Valid(Unpart(container[1]))
+	p.tenant, _ = connectors.Valid(schemas.Unpart(container[1]))
 	p.kind = container[2]
-	p.id, _ = connectors.Valid(Unpart(container[3]))
-	p.conversation, _ = connectors.Valid(Unpart(conversation[2]))
+	p.id, _ = connectors.Valid(schemas.Unpart(container[3]))
+	p.conversation, _ = connectors.Valid(schemas.Unpart(conversation[2]))
 	p.recordPrefix = schemas.Part(schemas.Feishu) + "/" + schemas.Part(p.tenant) + "/"
 	p.app, _ = connectors.Valid(page.AppID)
 	p.rank = connectors.FromOther
@@ -147,25 +147,6 @@ func placeOf(page *schemas.Page) (place, bool) {
 		}
 	}
 	return p, true
-}
-
-// Unpart undoes schemas.Part. A '%' that starts no escape stands for itself.
-func Unpart(s string) string {
-	if strings.IndexByte(s, '%') < 0 {
-		return s
-	}
-	b := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		if s[i] == '%' && i+2 < len(s) {
-			if n, err := strconv.ParseUint(s[i+1:i+3], 16, 8); err == nil {
-				b = append(b, byte(n))
-				i += 2
-				continue
-			}
-		}
-		b = append(b, s[i])
-	}
-	return string(b)
 }
 
 // messages decodes a page of messages. refused is the code of a body that holds an error, or a word for one that cannot

@@ -59,7 +59,7 @@ func lookedUp(page *schemas.Page) (id string, ok bool) {
 	id = page.Subject
 	if id == "" {
 		_, part, _ := strings.Cut(container[3], "!")
-		id = Unpart(part)
+		id = schemas.Unpart(part)
 	}
 	id, _ = connectors.Valid(id)
 	return id, id != ""

@@ -371,16 +371,3 @@ func TestAllocations(t *testing.T) {
 		t.Errorf("a page of 50 messages takes %v allocations", n)
 	}
 }
-
-func TestUnpart(t *testing.T) {
-	for _, s := range []string{"", "oc_1", "a/b%c!d#e", "%2F", "\x00\x1f\x7f", "日本"} {
-		if got := feishu.Unpart(schemas.Part(s)); got != s {
-			t.Errorf("%q came back as %q", s, got)
-		}
-	}
-	for in, want := range map[string]string{"%": "%", "a%2": "a%2", "%zz": "%zz", "%+1": "%+1"} {
-		if got := feishu.Unpart(in); got != want {
-			t.Errorf("%q gives %q, want %q", in, got, want)
-		}
-	}
-}

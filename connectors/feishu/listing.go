@@ -1,8 +1,6 @@
 package feishu
 
 import (
-	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"chatlake/connectors"
@@ -52,54 +50,26 @@ func readListing(body []byte) (l listing, ok bool) {
 // paging reads whether there is more and the token that leads there. It reports false where data does not say.
 func (l *listing) paging(data connectors.JSON) (ok bool) {
 	more := data.Get("has_more")
-	if l.more, ok = flagOf(more); !ok || data.Kind() != connectors.Object {
+	if l.more, ok = more.Flag(); !ok || data.Kind() != connectors.Object {
 		return false
 	}
-	l.token = textOf(data.Get("page_token"))
+	l.token = data.Get("page_token").Word()
 	return l.token == "" || more.Told() // taken as the end, the rest would be lost without a word
 }
 
 func entryOf(v connectors.JSON) entry {
 	e := entry{
-		id: textOf(v.Get("message_id")), chat: textOf(v.Get("chat_id")), thread: textOf(v.Get("thread_id")),
-		upper: textOf(v.Get("upper_message_id")),
+		id: v.Get("message_id").Word(), chat: v.Get("chat_id").Word(), thread: v.Get("thread_id").Word(),
+		upper: v.Get("upper_message_id").Word(),
 	}
 	if ms, ok := v.Get("create_time").Int(); ok && schemas.Millis(ms) >= earliest && schemas.Millis(ms) < latest {
 		e.created = schemas.Millis(ms)
 	}
 	if kind, _ := v.Get("msg_type").Str(); kind == typeMergeForward {
-		recalled, _ := flagOf(v.Get("deleted"))
+		recalled, _ := v.Get("deleted").Flag()
 		e.forward = !recalled
 	}
 	return e
-}
-
-// textOf gives a string in memory of its own, or the text of a whole number.
-func textOf(v connectors.JSON) string {
-	if s, ok := v.Str(); ok {
-		return strings.Clone(s)
-	}
-	if n, ok := v.Int(); ok {
-		return strconv.FormatInt(n, 10)
-	}
-	return ""
-}
-
-// flagOf reads a boolean that may be absent, which is false, or be sent as a string or a number.
-func flagOf(v connectors.JSON) (flag, ok bool) {
-	if !v.Told() {
-		return false, true
-	}
-	if b, ok := v.Bool(); ok {
-		return b, true
-	}
-	switch textOf(v) {
-	case "true", "1":
-		return true, true
-	case "false", "0", "":
-		return false, v.Kind() == connectors.String || v.Kind() == connectors.Number
-	}
-	return false, false
 }
 
 // usableID reports whether an id that a page shows may stand in a path and a key.

@@ -23,7 +23,7 @@ var payloadKeys = [...]string{"raw", "payload", "content", "data", "attach", "at
 // custom reads {"type":…,"data":{…}}, whose type says what it is.
 func (r *reader) custom(a, text connectors.JSON, subtype string) {
 	kind, payload := payloadOf(a, func(v connectors.JSON, level int) connectors.JSON { return r.opened(v, level+2) })
-	inner := textOf(kind)
+	inner := kind.Word()
 	if subtype == "" {
 		r.M.MessageSubtype = r.Optional(r.subtype(kind))
 	}

@@ -53,13 +53,13 @@ func (f *finder) look(v connectors.JSON, depth int) {
 	}
 	messages := payload.Get("messages")
 	if messages.Kind() != connectors.Array || payload.Get("url").Told() {
-		if address := textOf(payload.Get("url")); address != "" {
+		if address := payload.Get("url").Word(); address != "" {
 			f.found = append(f.found, address)
 		}
 		return
 	}
 	for i := range messages.Len() {
-		if item := messages.At(i); depth < maxFileDepth && textOf(item.Get("messageType")) == "100" {
+		if item := messages.At(i); depth < maxFileDepth && item.Get("messageType").Word() == "100" {
 			f.look(item, depth+1)
 		}
 	}
@@ -68,7 +68,7 @@ func (f *finder) look(v connectors.JSON, depth int) {
 // payload takes a merged forward's out of what it is wrapped in; ok is false where it is none.
 func (f *finder) payload(v connectors.JSON) (payload connectors.JSON, ok bool) {
 	kind, payload := payloadOf(v, func(v connectors.JSON, _ int) connectors.JSON { return f.opened(v) })
-	return payload, isForward(textOf(kind), payload)
+	return payload, isForward(kind.Word(), payload)
 }
 
 // opened gives a value, or where it is a string what that holds, absent where that is not JSON.

@@ -2,7 +2,6 @@ package yunxin
 
 import (
 	"strconv"
-	"strings"
 
 	"chatlake/connectors"
 	"chatlake/schemas"
@@ -33,10 +32,10 @@ func readListing(body []byte) (l listing, ok bool) {
 		return listing{}, false
 	}
 	more := data.Get("has_more")
-	if l.more, ok = flagOf(more); !ok {
+	if l.more, ok = more.Flag(); !ok {
 		return listing{}, false
 	}
-	l.token = textOf(data.Get("next_token"))
+	l.token = data.Get("next_token").Word()
 	if l.token != "" && !more.Told() {
 		return listing{}, false // taken as the end, the rest would be lost without a word
 	}
@@ -48,7 +47,7 @@ func entriesOf(list connectors.JSON) []entry {
 	items := make([]entry, list.Len())
 	for i := range items {
 		v := list.At(i)
-		items[i] = entry{id: textOf(v.Get("message_server_id")), files: mergedFiles(v.Get("message_type"), v.Get("attachment"))}
+		items[i] = entry{id: v.Get("message_server_id").Word(), files: mergedFiles(v.Get("message_type"), v.Get("attachment"))}
 		if ms, ok := v.Get("create_time").Int(); ok && ms > 0 {
 			items[i].created = schemas.Millis(ms)
 		}
@@ -93,7 +92,7 @@ func readBatch(body []byte) answers {
 	list := data.Get("failed_list")
 	for i := range list.Len() {
 		item := list.At(i)
-		id := textOf(item.Get("message_server_id"))
+		id := item.Get("message_server_id").Word()
 		code, ok := item.Get("error_code").Int()
 		if id == "" || !ok || a.places[id] != "" {
 			continue
@@ -101,34 +100,6 @@ func readBatch(body []byte) answers {
 		a.failed[id], a.places[id] = code, "/data/failed_list/"+strconv.Itoa(i)
 	}
 	return a
-}
-
-// textOf gives a string in memory of its own, or the text of a whole number.
-func textOf(v connectors.JSON) string {
-	if s, ok := v.Str(); ok {
-		return strings.Clone(s)
-	}
-	if n, ok := v.Int(); ok {
-		return strconv.FormatInt(n, 10)
-	}
-	return ""
-}
-
-// flagOf reads a boolean that may be absent, which is false, or be sent as a string or a number.
-func flagOf(v connectors.JSON) (flag, ok bool) {
-	if !v.Told() {
-		return false, true
-	}
-	if b, ok := v.Bool(); ok {
-		return b, true
-	}
-	switch textOf(v) {
-	case "true", "1":
-		return true, true
-	case "false", "0", "":
-		return false, v.Kind() == connectors.String || v.Kind() == connectors.Number
-	}
-	return false, false
 }
 
 // isID reports whether s is an id of a message: a 64-bit number above 0 in its only spelling.
