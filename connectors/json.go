@@ -286,29 +286,29 @@ func Valid(s string) (valid string, repaired bool) {
 }
 
 // Word gives a string in memory of its own, or the text of a whole number; "" for all else.
-func (v JSON) Word() string {
-	if s, ok := v.Str(); ok {
+func (j JSON) Word() string {
+	if s, ok := j.Str(); ok {
 		return strings.Clone(s)
 	}
-	if n, ok := v.Int(); ok {
+	if n, ok := j.Int(); ok {
 		return strconv.FormatInt(n, 10)
 	}
 	return ""
 }
 
 // Flag reads a boolean that may be absent, which is false, or be sent as a string or a number.
-func (v JSON) Flag() (flag, ok bool) {
-	if !v.Told() {
+func (j JSON) Flag() (flag, ok bool) {
+	if !j.Told() {
 		return false, true
 	}
-	if b, ok := v.Bool(); ok {
+	if b, ok := j.Bool(); ok {
 		return b, true
 	}
-	switch v.Word() {
+	switch j.Word() {
 	case "true", "1":
 		return true, true
 	case "false", "0", "":
-		return false, v.Kind() == String || v.Kind() == Number
+		return false, j.Kind() == String || j.Kind() == Number
 	}
 	return false, false
 }

@@ -42,24 +42,29 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// site is one installation with a simulated Feishu.
+// site is one installation with a simulated Feishu, or Yunxin, or both.
 type site struct {
-	t        testing.TB
-	prefix   string
-	brokers  string
-	registry string
-	state    string
-	world    *simulator.World
-	feishu   *simulator.Feishu
-	url      string
-	client   *kafka.Client
-	parts    int
-	env      []string
+	t         testing.TB
+	prefix    string
+	brokers   string
+	registry  string
+	state     string
+	world     *simulator.World // nil: Feishu is off
+	feishu    *simulator.Feishu
+	url       string
+	app       *simulator.YunxinWorld // nil: Yunxin is off
+	yunxin    *simulator.Yunxin
+	yunxinURL string
+	client    *kafka.Client
+	parts     int
+	env       []string
 }
 
 type options struct {
 	world      simulator.Options
 	feishu     simulator.FeishuConfig
+	yunxin     *yunxinOptions // beside Feishu, nil: off
+	alone      bool           // without Feishu
 	partitions int
 }
 
@@ -85,7 +90,12 @@ func newSite(t testing.TB, o options) *site {
 		"HTTP_ADDR=", "NORMALIZER_STATE_DIR=" + s.state, "LOG_LEVEL=info",
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "TMPDIR=" + os.TempDir(),
 	}
-	s.another(o.world, o.feishu)
+	if !o.alone {
+		s.another(o.world, o.feishu)
+	}
+	if o.yunxin != nil {
+		s.serveYunxin(o.yunxin)
+	}
 	s.prepare(max(o.partitions, 1))
 	return s
 }
@@ -99,17 +109,18 @@ func (s *site) another(o simulator.Options, c ...simulator.FeishuConfig) {
 	}
 	c = append(c, simulator.FeishuConfig{})
 	s.world, s.feishu = world, simulator.NewFeishu(world, c[0])
-	s.listen()
+	s.url = s.listen(s.feishu)
 	id, secret, _ := world.App()
 	s.env = append(s.env, "FEISHU_APP_ID="+id, "FEISHU_APP_SECRET="+secret, "FEISHU_BASE_URL="+s.url)
 }
 
-func (s *site) listen() {
+// listen serves an API and gives its address.
+func (s *site) listen(api http.Handler) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	server := &http.Server{Handler: s.feishu, ReadHeaderTimeout: time.Second}
+	server := &http.Server{Handler: api, ReadHeaderTimeout: time.Second}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -118,7 +129,7 @@ func (s *site) listen() {
 		}
 	}()
 	s.t.Cleanup(func() { server.Close(); <-done })
-	s.url = "http://" + l.Addr().String()
+	return "http://" + l.Addr().String()
 }
 
 func (s *site) prepare(partitions int) {

@@ -42,6 +42,26 @@ func TestKilledAtRandomMomentsNothingIsLostOrDoubled(t *testing.T) {
 	s.env = append(s.env, "EXTRACTOR_WORKERS=2", "NORMALIZER_COMMIT_INTERVAL=50ms")
 	s.add(1, s.chats()...)
 
+	pauses := s.underKills(n)
+	s.env = append(s.env, "EXTRACTOR_WORKERS=64", "NORMALIZER_STATE_DIR="+s.state+"/last")
+	s.rounds()
+	f := s.check()
+	truth := s.model()
+	truth.hold(&f)
+	report := s.feishu.Report()
+	slices.Sort(pauses[1:])
+	t.Logf("%d kills: %d pages, %d message versions of %d records, %d dead letters; served %d messages in %d calls; both stages moved again after %v (median), %v (longest)",
+		n, f.pages, f.messages, len(f.versions), f.dead, report.InLists, report.Calls, pauses[1+(len(pauses)-1)/2].Round(time.Millisecond), pauses[len(pauses)-1].Round(time.Millisecond))
+	if len(f.versions) != len(truth.rows) || f.dead != 0 {
+		t.Errorf("%d records and %d dead letters, want %d and none", len(f.versions), f.dead, len(truth.rows))
+	}
+}
+
+// underKills runs two workers of each kind, kills one of them n times, stops them all, and gives the times in which both
+// stages moved, the first apart.
+func (s *site) underKills(n int) (pauses []time.Duration) {
+	t := s.t
+	t.Helper()
 	const seed = 20261122
 	chance := rand.New(rand.NewPCG(seed, uint64(n)))
 	programs := []string{"extractor", "extractor", "normalizer", "normalizer"}
@@ -53,7 +73,6 @@ func TestKilledAtRandomMomentsNothingIsLostOrDoubled(t *testing.T) {
 	for i := range programs {
 		launch(i)
 	}
-	var pauses []time.Duration
 	for k := range n {
 		pauses = append(pauses, s.untilBothMove(running))
 		time.Sleep(time.Duration(chance.IntN(1200)) * time.Millisecond) // a random moment is what this test is about
@@ -77,18 +96,7 @@ func TestKilledAtRandomMomentsNothingIsLostOrDoubled(t *testing.T) {
 		})
 	}
 	end.Wait()
-	s.env = append(s.env, "EXTRACTOR_WORKERS=64", "NORMALIZER_STATE_DIR="+s.state+"/last")
-	s.rounds()
-	f := s.check()
-	truth := s.model()
-	truth.hold(&f)
-	report := s.feishu.Report()
-	slices.Sort(pauses[1:])
-	t.Logf("%d kills: %d pages, %d message versions of %d records, %d dead letters; served %d messages in %d calls; both stages moved again after %v (median), %v (longest)",
-		n, f.pages, f.messages, len(f.versions), f.dead, report.InLists, report.Calls, pauses[1+(len(pauses)-1)/2].Round(time.Millisecond), pauses[len(pauses)-1].Round(time.Millisecond))
-	if len(f.versions) != len(truth.rows) || f.dead != 0 {
-		t.Errorf("%d records and %d dead letters, want %d and none", len(f.versions), f.dead, len(truth.rows))
-	}
+	return pauses
 }
 
 // untilBothMove waits until pages and messages are being committed, and tells how long that took.

@@ -129,6 +129,7 @@ type found struct {
 	pages, messages, dead, checkpoints int
 	versions                           map[string][]int64 // by record_id, in order
 	last                               map[string]map[string]any
+	letters                            []map[string]any // dead letters
 }
 
 // check holds what was written against what was served: each page once and byte for byte, the chain of each container
@@ -143,6 +144,7 @@ func (s *site) check() found {
 	for _, r := range s.read(s.prefix + ".deadletters") {
 		f.dead++
 		d := decode.decode(r.Value)
+		f.letters = append(f.letters, d)
 		if want := schemas.Partition(schemas.ConversationKey(r.Key), s.parts); want != r.Partition {
 			s.t.Errorf("dead letter %v lies in partition %d, not %d", d["id"], r.Partition, want)
 		}
@@ -150,7 +152,29 @@ func (s *site) check() found {
 	return f
 }
 
-// chain is the list pages of one container and epoch.
+// served are the digests of bodies that went out, by request as pages tell it.
+func (s *site) served() map[string]map[string]bool {
+	served := map[string]map[string]bool{}
+	add := func(request, digest string) {
+		if served[request] == nil {
+			served[request] = map[string]bool{}
+		}
+		served[request][digest] = true
+	}
+	if s.feishu != nil {
+		for _, x := range s.feishu.Exchanges() {
+			add(x.Request, x.SHA256)
+		}
+	}
+	if s.yunxin != nil {
+		for _, x := range s.yunxin.Exchanges() {
+			add(toldRequest(&x, s.yunxinURL), x.SHA256)
+		}
+	}
+	return served
+}
+
+// chain is the list and batch pages of one container and epoch.
 type chain struct {
 	pages []*kgo.Record
 	final bool
@@ -158,14 +182,7 @@ type chain struct {
 
 func (s *site) checkPages(f *found) map[string]*chain {
 	s.t.Helper()
-	served := map[string]map[string]bool{} // bodies by request
-	for _, x := range s.feishu.Exchanges() {
-		if served[x.Request] == nil {
-			served[x.Request] = map[string]bool{}
-		}
-		served[x.Request][x.SHA256] = true
-	}
-	seen := map[string]bool{}
+	served, seen := s.served(), map[string]bool{}
 	chains := map[string]*chain{}
 	for _, r := range s.read(s.prefix + ".raw.pages") {
 		f.pages++
@@ -179,7 +196,9 @@ func (s *site) checkPages(f *found) map[string]*chain {
 		if header(r, "ce_httpstatus") != "0" && !served[header(r, "ce_request")][hex.EncodeToString(sum[:])] {
 			s.t.Errorf("page %s (%s) is not what was served", id, header(r, "ce_request"))
 		}
-		if header(r, "ce_type") != schemas.FeishuMessagesList {
+		switch header(r, "ce_type") {
+		case schemas.FeishuMessagesList, schemas.YunxinMessagesList, schemas.YunxinMessagesBatch:
+		default:
 			continue
 		}
 		key := header(r, "ce_source")[1:] + " " + header(r, "ce_epoch")
@@ -240,8 +259,13 @@ func (s *site) checkHeaders(r *kgo.Record) {
 	if want := schemas.Partition(schemas.ConversationKey(r.Key), s.parts); want != r.Partition {
 		s.t.Errorf("page %s lies in partition %d, not %d", header(r, "ce_id"), r.Partition, want)
 	}
-	if _, secret, _ := s.world.App(); strings.Contains(fmt.Sprint(r.Headers), secret) {
-		s.t.Error("a header holds the app's secret")
+	for _, secret := range s.secrets() {
+		if strings.Contains(fmt.Sprint(r.Headers), secret) {
+			s.t.Error("a header holds an app's secret")
+		}
+	}
+	if header(r, "ce_type") == schemas.YunxinMergedFile && strings.Contains(header(r, "ce_request"), "?") {
+		s.t.Errorf("page %s tells how its file's address is signed: %s", header(r, "ce_id"), header(r, "ce_request"))
 	}
 }
 
@@ -263,7 +287,7 @@ func (s *site) checkCheckpoints(f *found, chains map[string]*chain) {
 		}
 		c := chains[fmt.Sprintf("%s %v", key, cp["epoch"])]
 		if c == nil {
-			continue // look-ups have no list pages
+			continue // Feishu's look-ups have no list pages
 		}
 		n := len(c.pages)
 		if cp["pages"] != int64(n) || cp["last_page_id"] != header(c.pages[n-1], "ce_id") {
@@ -291,12 +315,40 @@ func (s *site) checkMessages(f *found) {
 		f.versions[id] = append(f.versions[id], version)
 		f.last[id] = m
 	}
-	tenant, _, _ := s.world.App()
-	for _, id := range s.feishu.Shown() {
-		if f.versions["feishu/"+tenant+"/"+id] == nil {
+	for _, id := range s.shown() {
+		if f.versions[id] == nil {
 			s.t.Errorf("message %s was shown and is lost", id)
 		}
 	}
+}
+
+// shown are the record ids of all messages that whole answers have shown.
+func (s *site) shown() (ids []string) {
+	if s.feishu != nil {
+		tenant, _, _ := s.world.App()
+		for _, id := range s.feishu.Shown() {
+			ids = append(ids, "feishu/"+tenant+"/"+id)
+		}
+	}
+	if s.yunxin != nil {
+		tenant, _ := s.app.App()
+		for _, id := range s.yunxin.Shown() {
+			ids = append(ids, "yunxin/"+tenant+"/"+id)
+		}
+	}
+	return ids
+}
+
+func (s *site) secrets() (all []string) {
+	if s.world != nil {
+		_, secret, _ := s.world.App()
+		all = append(all, secret)
+	}
+	if s.app != nil {
+		_, secret := s.app.App()
+		all = append(all, secret)
+	}
+	return all
 }
 
 // text gives a field of a decoded record that may be null.

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"chatlake/pipeline/memlog"
@@ -25,6 +26,14 @@ type kept struct {
 	messages    map[string][]string        // that a page shows, by page id
 	shown       map[epochOf]map[string]int // how often pages show a message
 	calls       int64                      // that the checkpoints in force account for
+	letters     []schemas.DeadLetter
+}
+
+func newKept() *kept {
+	return &kept{
+		chains: map[epochOf][]schemas.Page{}, expansions: map[epochOf]map[int64]map[string]bool{},
+		checkpoints: map[schemas.ContainerKey]schemas.Checkpoint{}, shown: map[epochOf]map[string]int{}, messages: map[string][]string{},
+	}
 }
 
 // check reads everything in the order of its commits and holds it against the rules: each page once and as it was served,
@@ -35,10 +44,7 @@ func (s *stage) check() *kept {
 	for _, v := range s.log.Violations() {
 		s.t.Error(v)
 	}
-	k := &kept{
-		chains: map[epochOf][]schemas.Page{}, expansions: map[epochOf]map[int64]map[string]bool{},
-		checkpoints: map[schemas.ContainerKey]schemas.Checkpoint{}, shown: map[epochOf]map[string]int{}, messages: map[string][]string{},
-	}
+	k := newKept()
 	served, ids := s.served(), map[string]bool{}
 	for _, tx := range s.log.History() {
 		k.take(s.t, &tx, func(p *schemas.Page) {
@@ -51,6 +57,9 @@ func (s *stage) check() *kept {
 				s.t.Errorf("page %d of %s (%s) is not what was served", p.Number, p.Container, p.Request)
 			}
 		})
+	}
+	if len(k.letters) > 0 && !s.letters {
+		s.t.Errorf("%d dead letters: %+v", len(k.letters), k.letters)
 	}
 	for key := range k.checkpoints {
 		cp := k.checkpoints[key]
@@ -68,7 +77,7 @@ const connectorsMaxBody = 24 << 20
 // served are the bodies that went out whole, with their requests.
 func (s *stage) served() map[string]bool {
 	out := map[string]bool{}
-	for _, x := range s.api.Exchanges() {
+	for _, x := range s.answers() {
 		if x.Whole {
 			out[x.Request+" "+x.SHA256] = true
 		}
@@ -91,9 +100,21 @@ func (k *kept) take(t testing.TB, tx *memlog.Transaction, each func(*schemas.Pag
 		case stageTopics.Checkpoints:
 			k.checkpoint(t, rec)
 		case stageTopics.DeadLetters:
-			t.Errorf("a dead letter of %s", rec.Key)
+			k.letters = append(k.letters, deadLetter(t, rec))
 		}
 	}
+}
+
+func deadLetter(t testing.TB, rec *schemas.Record) (d schemas.DeadLetter) {
+	t.Helper()
+	_, body, err := schemas.Frame(rec.Value)
+	if err == nil {
+		err = schemas.DeadLetterSchema.Decode(body, &d)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }
 
 func (k *kept) page(t testing.TB, p *schemas.Page) {
@@ -145,19 +166,22 @@ func messagesOf(t testing.TB, p *schemas.Page) []string {
 	if len(p.Body) == 0 || p.Error != "" {
 		return nil
 	}
+	type item struct {
+		MessageID string          `json:"message_id"`
+		ServerID  json.RawMessage `json:"message_server_id"` // Yunxin's, a number or a string
+	}
 	var body struct {
 		Data struct {
-			Items []struct {
-				MessageID string `json:"message_id"`
-			}
+			Items       []item
+			SuccessList []item `json:"success_list"`
 		}
 	}
 	if err := json.Unmarshal(p.Body, &body); err != nil {
 		t.Fatalf("page %d of %s: %v", p.Number, p.Container, err)
 	}
 	var ids []string
-	for _, i := range body.Data.Items {
-		ids = append(ids, i.MessageID)
+	for _, i := range append(body.Data.Items, body.Data.SuccessList...) {
+		ids = append(ids, i.MessageID+strings.Trim(string(i.ServerID), `"`))
 	}
 	return ids
 }

@@ -22,15 +22,19 @@ import (
 	"chatlake/simulator"
 )
 
-// stage is the extracting stage over a log in memory, with Feishu's source and the simulated API: no process, no network
+// stage is the extracting stage over a log in memory, with a platform's source and the simulated API: no process, no network
 // and, in a bubble, no time but the test's.
 type stage struct {
-	t       testing.TB
-	world   *simulator.World
-	api     *simulator.Feishu
-	log     *memlog.Log
-	tenant  string
-	restart func(*simulator.Feishu) // what becomes of the platform between two processes; may be nil
+	t        testing.TB
+	world    *simulator.World  // of Feishu
+	api      *simulator.Feishu // nil where the platform is another
+	log      *memlog.Log
+	platform string
+	tenant   string
+	restart  func(*simulator.Feishu)     // what becomes of the platform between two processes; may be nil
+	source   func() connectors.Source    // a new one, that remembers nothing
+	answers  func() []simulator.Exchange // with requests as pages tell them
+	letters  bool                        // dead letters are to be expected
 }
 
 var (
@@ -50,7 +54,17 @@ func schemaText(_ context.Context, id int) (string, error) {
 func newStage(t testing.TB, w *simulator.World, c simulator.FeishuConfig, f memlog.Faults) *stage {
 	tenant, _, _ := w.App()
 	c.Record = true
-	return &stage{t: t, world: w, api: simulator.NewFeishu(w, c), log: memlog.New(1, f), tenant: tenant}
+	s := &stage{t: t, world: w, api: simulator.NewFeishu(w, c), log: memlog.New(1, f), platform: schemas.Feishu, tenant: tenant}
+	s.source, s.answers = s.feishu, s.api.Exchanges
+	return s
+}
+
+func (s *stage) feishu() connectors.Source {
+	id, secret, _ := s.world.App()
+	call := feishu.NewCall(feishu.Config{
+		AppID: id, AppSecret: secret, BaseURL: "http://feishu.test", Client: &http.Client{Transport: wire{s.api}},
+	})
+	return feishu.NewSource(connectors.Retry(call, connectors.Policy{}), s.tenant)
 }
 
 // add asks for containers as the operator's tool does.
@@ -78,15 +92,10 @@ func (s *stage) container(kind, id, conversation string) schemas.Container {
 
 // process runs a new extractor, with a source of its own that remembers nothing, until all containers have ended.
 func (s *stage) process() error {
-	id, secret, _ := s.world.App()
-	call := feishu.NewCall(feishu.Config{
-		AppID: id, AppSecret: secret, BaseURL: "http://feishu.test", Client: &http.Client{Transport: wire{s.api}},
-	})
-	source := feishu.NewSource(connectors.Retry(call, connectors.Policy{}), s.tenant)
 	return extract.New(extract.Config{
 		Topics: stageTopics, IDs: stageIDs,
 		Container: schemas.NewDecoder(schemas.ContainerSchema, schemaText), Check: schemas.NewDecoder(schemas.CheckpointSchema, schemaText),
-		Platforms: map[string]extract.Platform{schemas.Feishu: {Source: source, TenantID: s.tenant, AppID: id}},
+		Platforms: map[string]extract.Platform{s.platform: {Source: s.source(), TenantID: s.tenant, AppID: s.tenant}},
 		Workers:   8, Patience: 15 * time.Minute, Once: true, Version: "chatlake/test", Logger: slog.New(slog.DiscardHandler),
 	}).Partition(s.t.Context(), s.log.Own(stageTopics.Containers, 0))
 }

@@ -56,7 +56,7 @@ func TestWholeTenantInAnyOrder(t *testing.T) {
 	world := size(t, simulator.Options{Seed: 60, ChatSize: 500, Chats: 60, BigForward: 10_000, Mix: mix}, simulator.Options{Seed: 60, Chats: 4, ChatSize: 500, BigForward: 300, Mix: mix})
 	s := newSite(t, options{world: world, feishu: simulator.FeishuConfig{Record: true}, partitions: 6})
 	truth := s.model()
-	s.env = append(s.env, "EXTRACTOR_WORKERS=1")
+	s.env = append(s.env, "EXTRACTOR_WORKERS=4")
 	s.add(1, s.chats()...)
 	s.flow()
 	f := s.check()
@@ -84,7 +84,7 @@ func TestWholeTenantInAnyOrder(t *testing.T) {
 	h := found{versions: map[string][]int64{}, last: map[string]map[string]any{}}
 	shuffled.checkMessages(&h)
 	truth.hold(&h)
-	t.Logf("versions: one worker %d, many %d, shuffled %d", f.messages, g.messages, h.messages)
+	t.Logf("versions: few workers %d, many %d, shuffled %d", f.messages, g.messages, h.messages)
 	same(t, &f, &h)
 }
 

@@ -53,7 +53,7 @@ type yunxinDraft struct {
 }
 
 func (m *YunxinMessage) setText(text string) {
-	m.Type, m.Kind, m.Text, m.TextExact = typeText, "TEXT", text, true
+	m.Type, m.Kind, m.Text, m.TextExact, m.TextNone = typeText, "TEXT", text, true, text == ""
 	m.body.text = text
 }
 

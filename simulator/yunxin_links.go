@@ -227,7 +227,9 @@ func (t *talk) resolve() {
 	for _, m := range t.all {
 		if depth, seen := depths[m.ID]; seen && depth <= maxLookUpDepth && m.inThread() && m.Root.Status == linkResolved {
 			root := t.byServer[m.Root.MessageID]
-			root.ThreadID, root.ThreadRoot = root.ID, true
+			if root.ThreadRoot = true; root.ThreadID == "" { // what it tells itself stands
+				root.ThreadID = root.ID
+			}
 		}
 	}
 }

@@ -34,7 +34,7 @@ func TestLinksOfYunxinHoldTogether(t *testing.T) {
 			if native && m.Root.Status == "RESOLVED" {
 				replied[m.ThreadID] = true
 			}
-			if (m.ThreadID != "") != (native && m.Root.MessageID != "" || m.ThreadRoot) || m.ThreadRoot && m.ThreadID != m.ID {
+			if (m.ThreadID != "") != (native && m.Root.MessageID != "" || m.ThreadRoot) || m.ThreadRoot && !native && m.ThreadID != m.ID {
 				t.Errorf("message %s: thread %q, root of it: %t, %+v", m.ID, m.ThreadID, m.ThreadRoot, m.Root)
 			}
 			if m.Quote == simulator.QuoteLegacy {

@@ -165,7 +165,7 @@ func (b *batches) next(ctx context.Context) (*connectors.Page, error) {
 			continue
 		}
 		if why.Class == connectors.ClassSticky {
-			if err := b.contrast(ctx, page, refs[0], why, began); err != nil {
+			if err := b.contrast(ctx, page, why, began); err != nil {
 				return nil, err
 			}
 		}
@@ -255,19 +255,14 @@ func (b *batches) refused(page *connectors.Page, refs []int, why *connectors.Err
 }
 
 // contrast finds out whether a message that the platform answers with an internal error is to blame, or the platform: only
-// where it answers something else meanwhile may the message be given up.
-func (b *batches) contrast(ctx context.Context, page *connectors.Page, i int, why *connectors.Error, began time.Time) error {
+// where it answers something else meanwhile may the message be given up. It asks for a time at which nobody sent anything:
+// what this call showed would stand in no page.
+func (b *batches) contrast(ctx context.Context, page *connectors.Page, why *connectors.Error, began time.Time) error {
 	if b.s.answered.Load() > began.UnixNano() {
 		return nil
 	}
-	var created schemas.Millis
-	if t := b.refs[i].CreatedAt; t != nil {
-		created = *t
-	}
-	from, to := strconv.FormatInt(int64(max(0, created-1)), 10), strconv.FormatInt(int64(created+1), 10)
 	resp, _, err := b.ask(ctx, connectors.Request{
-		API: schemas.YunxinMessagesList, Method: http.MethodGet, Path: b.path + "/messages",
-		Query: "begin_time=" + from + "&end_time=" + to + "&limit=1",
+		API: schemas.YunxinMessagesList, Method: http.MethodGet, Path: b.path + "/messages", Query: "begin_time=0&end_time=1&limit=1",
 	})
 	if err == nil {
 		page.Calls += resp.Calls

@@ -90,12 +90,11 @@ func (r *reader) named(v *ref, field string) named {
 	return n
 }
 
-// link makes a link that is to be resolved, none where a message names nothing or itself.
+// link makes a link that is to be resolved, none where a message names nothing or itself. Its own client id may be another
+// message's, too: one that was sent again. Which one it stands for is not to be seen here.
 func (r *reader) link(n *named) schemas.Link {
 	m := r.M
-	self := n.server != "" && n.server == m.MessageID ||
-		n.client != "" && m.ClientMessageID != nil && n.client == *m.ClientMessageID && (n.server == "" || m.MessageID == "" || n.server == m.MessageID)
-	if !n.told() || self {
+	if !n.told() || n.server != "" && n.server == m.MessageID {
 		return schemas.Link{Status: schemas.LinkNone}
 	}
 	l := schemas.Link{
