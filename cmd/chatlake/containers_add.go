@@ -110,7 +110,8 @@ func (t *tool) asked(o addOptions, tenants map[string]string) ([]*schemas.Contai
 	if o.wish != (wish{}) || o.refs != "" {
 		return nil, usagef("--file names the containers itself: leave out --platform, --kind, --id, --conversation, --refs, --from and --to")
 	}
-	lines, wishes, err := readWishes(lineFile{"--file", o.file, t.stdin})
+	file := lineFile{"--file", o.file, t.stdin}
+	lines, wishes, err := readWishes(file)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +122,7 @@ func (t *tool) asked(o addOptions, tenants map[string]string) ([]*schemas.Contai
 	for i, w := range wishes {
 		c, err := w.containers(tenants, nil)
 		if err != nil {
-			return nil, usagef("%s line %d: %w; nothing was added", o.file, lines[i], err)
+			return nil, usagef("%s line %d: %w; nothing was added", file.name(), lines[i], err)
 		}
 		all = append(all, c...)
 	}

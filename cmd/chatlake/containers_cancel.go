@@ -26,8 +26,8 @@ func (t *tool) containersCancelCommand() *cobra.Command {
 		Long: "Have containers read no further in the epoch that they are in: what was read stays, and the extractor ends them as\n" +
 			"CANCELLED. What has ended already is left alone. 'containers add --again' reads a container anew.\n\n" +
 			"Name one by --kind and --id, or by its --key as 'containers list' shows it; or all of a --conversation: the chat, its\n" +
-			"threads and its look-ups, or those of one --kind. Any spelling of a conversation of Yunxin will do. A chat that is read may show threads until the extractor has seen its\n" +
-			"cancellation: run it once more to cancel those.",
+			"threads and its look-ups, or those of one --kind. Any spelling of a conversation of Yunxin will do. A chat that is\n" +
+			"read may show threads until the extractor has seen its cancellation: run it once more to cancel those.",
 		Example: "  chatlake containers cancel --kind chat --id oc_a0553eda9014c201e6969b478895c230\n" +
 			"  chatlake containers cancel --conversation oc_a0553eda9014c201e6969b478895c230 --kind thread\n" +
 			"  chatlake containers cancel --platform yunxin --conversation 'alice|1|bob'",

@@ -23,16 +23,24 @@ type lineFile struct {
 	stdin      io.Reader
 }
 
+// name is what errors call the file.
+func (l lineFile) name() string {
+	if l.path == "-" {
+		return "standard input"
+	}
+	return l.path
+}
+
 // each calls fn with each line that is not empty. An error names the file and the line; the command has then added nothing.
 func (l lineFile) each(fn func(n int, line []byte) error) error {
-	in, name := l.stdin, "standard input"
+	in := l.stdin
 	if l.path != "-" {
 		f, err := os.Open(l.path)
 		if err != nil {
 			return usagef("%s: %w", l.flag, err)
 		}
 		defer func() { _ = f.Close() }() // it was only read
-		in, name = f, l.path
+		in = f
 	}
 	scan := bufio.NewScanner(in)
 	scan.Buffer(nil, maxLine)
@@ -47,11 +55,11 @@ func (l lineFile) each(fn func(n int, line []byte) error) error {
 			continue
 		}
 		if err := fn(n, line); err != nil {
-			return usagef("%s line %d: %w; nothing was added", name, n, err)
+			return usagef("%s line %d: %w; nothing was added", l.name(), n, err)
 		}
 	}
 	if err := scan.Err(); err != nil {
-		return usagef("%s line %d: %w; nothing was added", name, n+1, err)
+		return usagef("%s line %d: %w; nothing was added", l.name(), n+1, err)
 	}
 	return nil
 }

@@ -82,7 +82,7 @@ func (w wish) yunxin(tenant string, refs []schemas.MessageRef) ([]*schemas.Conta
 		return nil, err
 	}
 	if w.Conversation != "" && w.Conversation != conversation && !sameConversation(w.Conversation, conversation) {
-		return nil, fmt.Errorf("%s %q is of its own conversation, not %q", w.Kind, w.ID, w.Conversation)
+		return nil, fmt.Errorf("%s %q names its conversation itself, which is not %q: leave conversation out", w.Kind, w.ID, w.Conversation)
 	}
 	c := schemas.Container{
 		Key: string(schemas.NewContainerKey(w.Platform, tenant, w.Kind, conversation)), Platform: w.Platform, TenantID: tenant,

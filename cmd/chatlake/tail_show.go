@@ -150,7 +150,7 @@ func checkpointText(c *schemas.Checkpoint) string {
 }
 
 func containerText(c *schemas.Container) string {
-	line := fmt.Sprintf("%s %s epoch %d  %s, asked for by %s", c.RequestedAt, c.Mode, c.Epoch, c.Key, c.Cause)
+	line := fmt.Sprintf("%s %s epoch %d  %s, cause %s", c.RequestedAt, c.Mode, c.Epoch, c.Key, c.Cause)
 	if c.WindowStart != nil {
 		line += ", from " + c.WindowStart.String()
 	}

@@ -157,13 +157,29 @@ func (s *ExtractorSettings) check() error {
 	return checkListen("HTTP_ADDR", s.HTTPAddr)
 }
 
+// otherTopics are the prefix's topics that are not for messages, and the names that are kept for later.
+var otherTopics = []string{"containers", "checkpoints", "raw.pages", "deadletters", "conversations", "users", "reactions"}
+
+// checkOutput refuses a topic of the prefix that is not for messages. The registry would refuse most of them, but not the
+// raw pages, which have no schema: messages in it would be there for good. The prefix itself would share its dead letters.
+func checkOutput(prefix, output string) error {
+	if output != "" && !topicName.MatchString(output) {
+		return &SettingError{"NORMALIZER_OUTPUT", "is not usable as a topic's name: letters, digits, '.', '_' and '-', at most 200"}
+	}
+	if name, ok := strings.CutPrefix(output, prefix+"."); output == prefix || ok && slices.Contains(otherTopics, name) {
+		return &SettingError{"NORMALIZER_OUTPUT", "is a topic of TOPIC_PREFIX that is not for messages: choose a name of its own, such as " + prefix + ".messages2"}
+	}
+	return nil
+}
+
 func (s *NormalizerSettings) check() error {
 	if err := s.Cluster.check(); err != nil {
 		return err
 	}
+	if err := checkOutput(s.Prefix, s.Output); err != nil {
+		return err
+	}
 	switch {
-	case s.Output != "" && !topicName.MatchString(s.Output):
-		return &SettingError{"NORMALIZER_OUTPUT", "is not usable as a topic's name: letters, digits, '.', '_' and '-', at most 200"}
 	case !slices.Contains([]string{"", "true", "false"}, s.Lookups):
 		return &SettingError{"NORMALIZER_LOOKUPS", "is neither true nor false"}
 	case s.Interval <= 0 || s.Interval > 10*time.Second:
@@ -188,8 +204,8 @@ func (s *ToolSettings) check() error {
 	if err := s.Cluster.check(); err != nil {
 		return err
 	}
-	if s.Output != "" && !topicName.MatchString(s.Output) {
-		return &SettingError{"NORMALIZER_OUTPUT", "is not usable as a topic's name: letters, digits, '.', '_' and '-', at most 200"}
+	if err := checkOutput(s.Prefix, s.Output); err != nil {
+		return err
 	}
 	// Most commands call no platform: what names the tenant is enough.
 	if err := s.Feishu.checkTenant(); err != nil {
