@@ -15,6 +15,10 @@ const (
 	// maxDescendants bounds what one answer that is shown in many places can become; a message takes about 1 KiB.
 	maxDescendants = 200_000
 	maxSiblings    = 99_999 // five digits of a path
+
+	// maxNames bounds the bytes of the record ids and the ids above them that the forwards of one page may have. A row names
+	// all that it stands in, so that a few long ids, which a sender's app may choose, would weigh gigabytes in many rows.
+	maxNames = 64 << 20
 )
 
 // Reasons of expansions that are not complete, which hold for every platform.
@@ -50,6 +54,7 @@ type Expander struct {
 	out   *Decoded
 	root  *schemas.Message
 	start int // first row of the forward in out.Readings
+	names int // bytes of names in the rows of the page, see maxNames
 
 	container *string         // record_id of the outermost container
 	under     []int32         // of each row, the row of the container that it stands in; outermost
@@ -81,6 +86,9 @@ type level struct {
 	ancestors  []string // message ids down to it, outermost first
 }
 
+// Begin lets the forwards that follow be of another page.
+func (e *Expander) Begin() { e.names = 0 }
+
 // Expand appends the descendants of root, an outermost container that is not recalled, to out.Readings, depth-first, so
 // that a container stands before what is in it. root holds what a native message has, but for Forward: what that is to be
 // is returned. Each child of top becomes one row, so what grows without bound is what Open gives. A container that bears the
@@ -99,7 +107,7 @@ func (e *Expander) Expand(out *Decoded, root *schemas.Message, top Opened) schem
 func (e *Expander) begin(out *Decoded, root *schemas.Message) {
 	const kept = 4096 // rows whose memory is kept for the next
 	if e.parts == nil || len(e.under) > kept {
-		*e = Expander{parts: map[place]int64{}, found: map[target]int32{}}
+		*e = Expander{parts: map[place]int64{}, found: map[target]int32{}, names: e.names}
 	}
 	clear(e.parts)
 	e.out, e.root, e.start, e.under = out, root, len(out.Readings), e.under[:0]
@@ -123,7 +131,7 @@ func (e *Expander) grow(at *level, in Opened) schemas.Forward {
 	nested, more := false, false
 	if in.Children != nil {
 		for c := range in.Children {
-			if more = no >= maxSiblings || len(e.out.Readings)-e.start >= maxDescendants; more {
+			if more = no >= maxSiblings || len(e.out.Readings)-e.start >= maxDescendants || e.names >= maxNames; more {
 				break
 			}
 			no++
@@ -155,6 +163,10 @@ func (e *Expander) add(at *level, c *Child, no int64) (whole bool) {
 	record := e.record(at, m, path)
 	m.RecordID = record
 	id := m.MessageID
+	e.names += len(record)
+	for _, above := range at.ancestors {
+		e.names += len(above)
+	}
 	m.ConversationID, m.OccurredAt, m.EventDate = e.root.ConversationID, e.root.OccurredAt, e.root.EventDate
 	f := schemas.Forward{Role: schemas.ForwardChild, Expansion: schemas.ExpansionNotApplicable}
 	if c.Open != nil {

@@ -146,3 +146,34 @@ func TestExpandBeyondFiveDigits(t *testing.T) {
 		t.Errorf("%s, %d rows", whole(&f), len(rows))
 	}
 }
+
+// A row names all that it stands in: a few long ids, which a sender's app may choose, must not weigh gigabytes in many rows,
+// nor in the many forwards of one page.
+func TestExpandLongNames(t *testing.T) {
+	var e connectors.Expander
+	long := strings.Repeat("/", connectors.MaxID)
+	in := make([]twig, 20_000)
+	for i := range in {
+		in[i].id = fmt.Sprint(i)
+	}
+	for i := range 9 {
+		in = []twig{{id: fmt.Sprint(i) + long, expansion: schemas.ExpansionComplete, within: in}}
+	}
+	names := 0
+	for range 3 {
+		f, rows := expand(&e, in...)
+		for i := range rows {
+			names += len(rows[i].Message.RecordID)
+		}
+		if f.Expansion != schemas.ExpansionPartial {
+			t.Errorf("%s with %d rows", whole(&f), len(rows))
+		}
+	}
+	if names > 65<<20 || names < 16<<20 {
+		t.Errorf("record ids of %d bytes", names)
+	}
+	e.Begin()
+	if f, rows := expand(&e, twig{id: "1"}); whole(&f) != "COMPLETE 1/1" || len(rows) != 1 {
+		t.Errorf("another page: %s", whole(&f))
+	}
+}

@@ -19,6 +19,7 @@ func (d *reader) expand(pages []schemas.Page, out *connectors.Decoded) {
 		return
 	}
 	defer func() { *f = forwards{expander: f.expander} }()
+	f.expander.Begin()
 	d.begin(out)
 	base := len(pages) - 1
 	if pages[base].Expansion() {

@@ -43,6 +43,7 @@ type file struct {
 // index notes the files among the pages of a group.
 func (r *reader) index(pages []schemas.Page) {
 	r.budget, r.rows = maxRepeated, maxRows
+	r.expander.Begin()
 	for i := range pages {
 		p := &pages[i]
 		if p.Type != schemas.YunxinMergedFile {

@@ -49,7 +49,7 @@ func (p *Partition) stand(alias Key, id string, at int64, old string) error {
 		}
 	}
 	a.Alias, a.AliasTime, a.changed = id, at, true
-	p.moved = append(p.moved, alias)
+	p.move(alias)
 	if id == "" {
 		return nil
 	}

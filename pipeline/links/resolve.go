@@ -1,5 +1,7 @@
 package links
 
+import "slices"
+
 // pending is what is to be done for the page in hand.
 type pending struct {
 	touched []Key        // records whose version may have changed, each once, in the order in which that was found
@@ -7,8 +9,10 @@ type pending struct {
 	fresh   []Key        // records whose readings changed, to be linked anew
 	changed map[Key]bool // those of the page in hand; true: nothing had shown them before
 	moved   []Key        // targets that look different to those who link to them
+	waits   map[Key]bool // moved
 	rings   map[Key]bool // records that are, or were, in a ring of links, or lead into one
-	left    []Key        // roots that a message of their thread no longer names
+	fates   [2]map[Key]fate
+	left    []Key // roots that a message of their thread no longer names
 }
 
 func (p *Partition) touch(key Key) {
@@ -18,6 +22,17 @@ func (p *Partition) touch(key Key) {
 		}
 		p.isIn[key] = true
 		p.touched = append(p.touched, key)
+	}
+}
+
+// move has all linked anew that link to a target, once for all that befalls it until then.
+func (p *Partition) move(key Key) {
+	if p.waits == nil {
+		p.waits = map[Key]bool{}
+	}
+	if !p.waits[key] {
+		p.waits[key] = true
+		p.moved = append(p.moved, key)
 	}
 }
 
@@ -47,7 +62,7 @@ func (p *Partition) Read(key Key, r *Reading, fixed, lookup bool) (stands bool, 
 		return false, err
 	}
 	if !wasShown || before.SenderID != now.SenderID || before.CreatedAt != now.CreatedAt {
-		p.moved = append(p.moved, key)
+		p.move(key)
 	}
 	if err := p.rename(key, before.ClientID, &now); err != nil {
 		return false, err
@@ -117,7 +132,7 @@ func (p *Partition) Answer(key Key, a Answer) error {
 	if a.Status > n.Answer.Status || a.Status == n.Answer.Status && a.Reason < n.Answer.Reason {
 		n.Answer, n.changed = a, true
 		if !n.Shown() {
-			p.moved = append(p.moved, key)
+			p.move(key)
 		}
 	}
 	return nil
@@ -132,6 +147,7 @@ func (p *Partition) Settle() ([]Key, error) {
 	for len(p.moved) > 0 {
 		key := p.moved[0]
 		p.moved = p.moved[1:]
+		delete(p.waits, key)
 		if err := p.spread(key); err != nil {
 			return nil, err
 		}
@@ -139,7 +155,8 @@ func (p *Partition) Settle() ([]Key, error) {
 	if err := p.unroll(); err != nil {
 		return nil, err
 	}
-	for _, key := range p.left {
+	slices.Sort(p.left)
+	for _, key := range slices.Compact(p.left) { // whoever else links to it is looked at once
 		if err := p.desert(key); err != nil {
 			return nil, err
 		}
@@ -259,7 +276,7 @@ func (p *Partition) link(key Key, fresh bool) error {
 		return nil
 	}
 	if root != n.Root {
-		p.moved = append(p.moved, key)
+		p.move(key)
 	}
 	n.Parent, n.Root, n.changed = parent, root, true
 	p.touch(key)
@@ -353,7 +370,7 @@ func (p *Partition) deepen(key Key) error {
 				continue
 			}
 			if old := target.Depth; !target.Shown() && (depth > maxDepth) != (old > maxDepth && old != unknownDepth) {
-				p.moved = append(p.moved, to)
+				p.move(to)
 			}
 			target.Depth, target.changed = depth, true
 			todo = append(todo, to)

@@ -46,34 +46,74 @@ func (p *Partition) turns(key Key, changed bool, root string) (bool, error) {
 	return err == nil && n.Root.Status != None, err
 }
 
-// inRing reports whether the chain above a record leads back to it.
+// fate is where the chain above a record leads: round to itself, or to its end; root is the told root that it ends with.
+type fate struct {
+	ring bool
+	root Key
+}
+
+// inRing reports whether the chain above a record leads back to it. What a walk finds out holds for all records that it
+// passes, until all is settled: a page may be one long chain, and walking it from each of its records would not end.
 func (p *Partition) inRing(from Key) (bool, error) {
 	if n, err := p.Node(from); err != nil || !n.Linked {
 		if alias, err := p.alias(from, n); err != nil || alias == "" {
 			return false, err // nobody links to it
 		}
 	}
-	seen := map[Key]bool{}
-	for at := from; !seen[at]; {
-		seen[at] = true
+	fates := p.fatesOf(p.changed[from])
+	var way []Key
+	place := map[Key]int{}
+	passed := func(f fate) {
+		for _, key := range way {
+			fates[key] = f
+		}
+	}
+	for at := from; ; {
+		if f, known := fates[at]; known {
+			passed(fate{root: f.root})
+			return f.ring && at == from || f.root == from, nil
+		}
+		place[at], way = len(way), append(way, at)
 		up, root, err := p.above(at)
-		if err != nil || up.Status != Resolved {
+		switch {
+		case err != nil:
 			return false, err
-		}
-		if at = at.with(byMessage, up.ID); at == from {
-			return true, nil
-		}
-		if root {
+		case up.Status != Resolved:
+			passed(fate{})
 			return false, nil
+		}
+		at = at.with(byMessage, up.ID)
+		if root {
+			passed(fate{root: at})
+			return at == from, nil
+		}
+		if first, again := place[at]; again {
+			passed(fate{})
+			for _, key := range way[first:] {
+				fates[key] = fate{ring: true}
+			}
+			return at == from, nil
 		}
 		if _, now := p.changed[at]; p.changed[from] && !now {
 			// What was settled before this record was shown does not lead to it.
 			if n, err := p.Node(at); err != nil || n.Root.Status == None || n.Root.Status == Resolved {
+				passed(fate{})
 				return false, err
 			}
 		}
 	}
-	return false, nil
+}
+
+// fatesOf keeps those of records that nothing had shown before apart: their walks end at what was settled before.
+func (p *Partition) fatesOf(shownFirst bool) map[Key]fate {
+	at := &p.fates[0]
+	if shownFirst {
+		at = &p.fates[1]
+	}
+	if *at == nil {
+		*at = map[Key]fate{}
+	}
+	return *at
 }
 
 // above is what a chain goes on with above a record: its told root, or else its parent.
@@ -92,7 +132,7 @@ func (p *Partition) above(at Key) (up Link, root bool, err error) {
 
 // unroll works the roots out anew of all that hangs on the records that were noted.
 func (p *Partition) unroll() error {
-	before := map[Key]Key{} // in a ring: who links to it there
+	found := walks{before: map[Key]Key{}, far: map[Key]Key{}}
 	seen := map[Key]bool{}
 	for todo := slices.Sorted(maps.Keys(p.rings)); len(todo) > 0; { // sorted: what is touched keeps an order
 		key := todo[0]
@@ -105,7 +145,7 @@ func (p *Partition) unroll() error {
 		if err != nil {
 			return err
 		}
-		root, err := p.end(key, before)
+		root, err := p.end(key, &found)
 		if err != nil {
 			return err
 		}
@@ -142,42 +182,73 @@ func (p *Partition) below(key Key, n *Node) (all []Key, err error) {
 	return all, nil
 }
 
+// walks keeps what walks up chains have found, so that a long chain or ring is walked once.
+type walks struct {
+	before map[Key]Key // in a ring: who links to it there
+	far    map[Key]Key // the last record of the chain that tells where it ends, or that links into a ring
+}
+
 // end is the root of a record as the chain above it tells: its end, or what is to be had of that. A ring ends at the last
-// message before the repeat; before keeps those of a ring that was found, so that a long one is walked once.
-func (p *Partition) end(from Key, before map[Key]Key) (Link, error) {
+// message before the repeat.
+func (p *Partition) end(from Key, w *walks) (Link, error) {
+	if last, ok := w.before[from]; ok {
+		return p.told(from, &Target{ID: last.ID()})
+	}
 	way := map[Key]Key{} // who was before
 	for at := from; ; {
+		if far, ok := w.far[at]; ok {
+			way[far], at = at, far
+		}
 		up, root, err := p.above(at)
 		if err != nil {
 			return Link{}, err
 		}
+		to := at.with(byMessage, up.ID)
+		last, turned := w.before[to]
+		_, again := way[to]
 		switch {
 		case at == from && (root || up.Status == None):
 			return up, nil
+		case up.Status != Resolved || turned && !root:
+		case again || to == from:
+			if !root {
+				w.turn(way, at, to, from)
+			}
+			return p.told(from, &Target{ID: at.ID()})
+		case !root:
+			way[to], at = at, to
+			continue
+		}
+		w.reach(way, at, from)
+		switch {
 		case up.Status == None:
 			return p.told(from, &Target{ID: at.ID()})
 		case up.Status == Pending:
 			return Link{Status: Pending}, nil
-		case up.Status != Resolved:
-			return up, nil
-		}
-		to := at.with(byMessage, up.ID)
-		if last, ok := before[to]; ok && to == from {
+		case up.Status == Resolved && root:
+			up.ClientID, up.Reason = "", ""
+		case up.Status == Resolved:
 			return p.told(from, &Target{ID: last.ID()})
 		}
-		if _, again := way[to]; again || to == from {
-			if !root {
-				before[to] = at
-				for k := at; k != to; k = way[k] {
-					before[k] = way[k]
-				}
-			}
-			return p.told(from, &Target{ID: at.ID()})
-		}
-		if root {
-			up.ClientID, up.Reason = "", ""
-			return up, nil
-		}
-		way[to], at = at, to
+		return up, nil
+	}
+}
+
+// reach notes for all on the way that at tells where it ends.
+func (w *walks) reach(way map[Key]Key, at, from Key) {
+	for k := at; k != from; {
+		k = way[k]
+		w.far[k] = at
+	}
+}
+
+// turn notes a ring, which the way came to first at to and which at closes, and the way that leads into it.
+func (w *walks) turn(way map[Key]Key, at, to, from Key) {
+	w.before[to] = at
+	for k := at; k != to; k = way[k] {
+		w.before[k] = way[k]
+	}
+	if to != from {
+		w.reach(way, way[to], from)
 	}
 }

@@ -162,6 +162,9 @@ var statuses = map[string]links.Status{
 	schemas.LinkMissing: links.Missing, schemas.LinkForbidden: links.Forbidden, schemas.LinkDeleted: links.Deleted, schemas.LinkOutOfScope: links.OutOfScope,
 }
 
+// reason bounds what a foreign page's ce_error puts into every link; ours are words.
+func reason(s string) string { return strings.ToValidUTF8(s[:min(len(s), 256)], "\uFFFD") }
+
 // answers takes in what the page in hand says of messages that it does not show. A look-up that was given up or cancelled
 // leaves what it asked for missing, but for what this very page answers.
 func (s *session) answers(main *schemas.Page, asked []string) error {
@@ -170,7 +173,7 @@ func (s *session) answers(main *schemas.Page, asked []string) error {
 			s.Logger.Error("an answer that is none", "page", main.ID, "status", a.Status)
 			continue
 		}
-		if err := s.index.Answer(s.talk.Message(a.MessageID), links.Answer{Status: statuses[a.Status], Reason: a.Reason}); err != nil {
+		if err := s.index.Answer(s.talk.Message(a.MessageID), links.Answer{Status: statuses[a.Status], Reason: reason(a.Reason)}); err != nil {
 			return err
 		}
 	}
@@ -181,7 +184,7 @@ func (s *session) answers(main *schemas.Page, asked []string) error {
 		if id == "" || slices.ContainsFunc(s.decoded.Answers, func(a connectors.Answer) bool { return a.MessageID == id }) {
 			continue
 		}
-		if err := s.index.Answer(s.talk.Message(id), links.Answer{Status: links.Missing, Reason: main.Error}); err != nil {
+		if err := s.index.Answer(s.talk.Message(id), links.Answer{Status: links.Missing, Reason: reason(main.Error)}); err != nil {
 			return err
 		}
 	}
@@ -220,7 +223,7 @@ func (s *session) ask(main *schemas.Page) error {
 			continue
 		}
 		s.out = append(s.out, schemas.Record{
-			Topic: s.Topics.Containers, Partition: s.log.ID(), Time: main.Time, Key: c.Key, Value: value,
+			Topic: s.Topics.Containers, Partition: s.log.ID(), Time: s.stored(main.Time), Key: c.Key, Value: value,
 		})
 		s.size += len(value)
 		s.count.asked += int64(len(ids))

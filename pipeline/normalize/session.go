@@ -94,8 +94,14 @@ type fault struct{ connectors.Failed }
 
 func (f *fault) Error() string { return f.Message }
 
+// maxKey is the longest key of a page that is normalized, in bytes; all that follows from the page carries it.
+const maxKey = 8 << 10
+
 // placed refuses what does not belong here.
 func (s *session) placed(r *schemas.Record, p *schemas.Page) error {
+	if len(p.Conversation) > maxKey || len(p.Container) > maxKey {
+		return &fault{connectors.Failed{Class: "not_a_page", Message: "the keys of the page are too long to be any"}}
+	}
 	if want := schemas.Partition(p.Conversation, s.log.Total()); want != r.Partition {
 		return &fault{connectors.Failed{Class: "misplaced", Message: fmt.Sprintf("the conversation belongs to partition %d of %d", want, s.log.Total())}}
 	}

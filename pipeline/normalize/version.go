@@ -2,6 +2,7 @@ package normalize
 
 import (
 	"fmt"
+	"time"
 
 	"chatlake/pipeline"
 	"chatlake/pipeline/links"
@@ -172,10 +173,19 @@ func (s *session) encode(m *schemas.Message) ([]byte, error) {
 		return value, nil
 	}
 	s.out = append(s.out, schemas.Record{
-		Topic: s.Topics.Messages, Partition: s.log.ID(), Time: m.Provenance.ExtractedAt.Time(), Key: m.RecordID, Value: value,
+		Topic: s.Topics.Messages, Partition: s.log.ID(), Time: s.stored(m.Provenance.ExtractedAt.Time()), Key: m.RecordID, Value: value,
 	})
 	s.count.messages++
 	return value, nil
+}
+
+// stored is a time that a broker takes for that of a record: none later than that of the record in hand, which one took. A
+// page may tell any time, and brokers refuse what is far ahead of them.
+func (s *session) stored(t time.Time) time.Time {
+	if last := s.group[len(s.group)-1].Time; t.After(last) {
+		return last
+	}
+	return t
 }
 
 // refused sets a message aside that cannot be written.
