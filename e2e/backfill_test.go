@@ -17,6 +17,7 @@ func size(t *testing.T, long, short simulator.Options) simulator.Options {
 }
 
 func TestBackfillIsCompleteExactAndOnce(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, options{
 		world:  size(t, simulator.Options{Seed: 1}, simulator.Options{Seed: 1, Chats: 4}),
 		feishu: simulator.FeishuConfig{Record: true}, partitions: 6,
@@ -47,6 +48,7 @@ func TestBackfillIsCompleteExactAndOnce(t *testing.T) {
 }
 
 func TestAgainPublishesOnlyWhatChanged(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, options{world: simulator.Options{Seed: 2, Chats: 2}, feishu: simulator.FeishuConfig{Record: true}, partitions: 2})
 	chats := s.chats()
 	s.add(1, chats...)
@@ -86,6 +88,7 @@ func TestAgainPublishesOnlyWhatChanged(t *testing.T) {
 }
 
 func TestFailedContainerEndsWithThreeAndTheOthersGoOn(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, options{world: simulator.Options{Seed: 3, Chats: 3}, feishu: simulator.FeishuConfig{Record: true}, partitions: 3})
 	chats := s.chats()
 	s.feishu.SetFaults(simulator.Fault{Container: chats[1].ID, API: simulator.APIMessages, Action: simulator.Answer, Status: 400, Code: 230002})

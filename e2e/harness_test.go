@@ -66,12 +66,16 @@ type options struct {
 	yunxin     *yunxinOptions // beside Feishu, nil: off
 	alone      bool           // without Feishu
 	partitions int
+	beside     *site // on its servers
 }
 
 func newSite(t testing.TB, o options) *site {
 	t.Helper()
 	s := &site{t: t, prefix: "t" + random(t), state: t.TempDir()}
 	s.brokers, s.registry = os.Getenv("CHATLAKE_TEST_KAFKA"), os.Getenv("CHATLAKE_TEST_REGISTRY")
+	if o.beside != nil {
+		s.brokers, s.registry = o.beside.brokers, o.beside.registry
+	}
 	if s.brokers == "" {
 		l, err := local.Start(t.Context(), local.Config{Dir: t.TempDir(), Compatible: schemas.Compatible})
 		if err != nil {

@@ -30,6 +30,7 @@ func kills(t *testing.T, otherwise int) int {
 // again, each time starting another in its place. Each kill waits until both stages move, so that it hits them at work;
 // slow answers of the platform keep the work going while it lasts.
 func TestKilledAtRandomMomentsNothingIsLostOrDoubled(t *testing.T) {
+	t.Parallel()
 	n := kills(t, 5)
 	if testing.Short() {
 		n = kills(t, 2)

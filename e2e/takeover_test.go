@@ -2,8 +2,12 @@ package e2e_test
 
 import (
 	"os"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"chatlake/simulator"
 )
@@ -11,6 +15,7 @@ import (
 // TestPartitionsOfADeadWorkerMoveOn kills one of two extractors for good and waits until every partition moves again; it
 // prints how long that took.
 func TestPartitionsOfADeadWorkerMoveOn(t *testing.T) {
+	t.Parallel()
 	s := newSite(t, options{
 		world:      simulator.Options{Seed: 5, Chats: 16},
 		feishu:     simulator.FeishuConfig{Record: true, Latency: 100 * time.Millisecond},
@@ -19,6 +24,7 @@ func TestPartitionsOfADeadWorkerMoveOn(t *testing.T) {
 	s.env = append(s.env, "EXTRACTOR_WORKERS=2")
 	s.add(1, s.chats()...)
 	victim, survivor := s.start("extractor"), s.start("extractor")
+	s.untilMembers(2) // a worker that dies while it joins is another matter
 	at := s.ends()
 	s.untilAllMove(at, victim, survivor)
 	victim.kill()
@@ -38,6 +44,25 @@ func TestPartitionsOfADeadWorkerMoveOn(t *testing.T) {
 	if f := s.check(); f.dead != 0 {
 		t.Errorf("%d dead letters", f.dead)
 	}
+}
+
+// untilMembers waits until the group of extractors has so many members and has settled.
+func (s *site) untilMembers(n int) {
+	s.t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(s.brokers, ",")...))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer client.Close()
+	req := kmsg.NewPtrDescribeGroupsRequest()
+	req.Groups = []string{s.prefix + "-extractor"}
+	for began := time.Now(); time.Since(began) < 2*time.Minute; time.Sleep(50 * time.Millisecond) { // between two looks at the broker
+		resp, err := req.RequestWith(s.t.Context(), client)
+		if err == nil && len(resp.Groups) == 1 && resp.Groups[0].State == "Stable" && len(resp.Groups[0].Members) == n {
+			return
+		}
+	}
+	s.t.Fatalf("the group has not come to %d members for two minutes", n)
 }
 
 // ends tells how far the raw pages of each partition have come.

@@ -52,6 +52,7 @@ func (s *site) flow() {
 // TestWholeTenantInAnyOrder reads a tenant with everything in it and holds every record against the truth: read by one
 // worker, by many, and normalized from its raw pages in an order that chance made.
 func TestWholeTenantInAnyOrder(t *testing.T) {
+	t.Parallel()
 	mix := simulator.Mix{Threads: 35, Quotes: 60, Missing: 35, Forwards: 8}
 	world := size(t, simulator.Options{Seed: 60, ChatSize: 500, Chats: 60, BigForward: 10_000, Mix: mix}, simulator.Options{Seed: 60, Chats: 4, ChatSize: 500, BigForward: 300, Mix: mix})
 	s := newSite(t, options{world: world, feishu: simulator.FeishuConfig{Record: true}, partitions: 6})
@@ -91,13 +92,8 @@ func TestWholeTenantInAnyOrder(t *testing.T) {
 // like is another installation on the same servers.
 func (s *site) like(t *testing.T, o options) *site {
 	t.Helper()
-	brokers, registry := os.Getenv("CHATLAKE_TEST_KAFKA"), os.Getenv("CHATLAKE_TEST_REGISTRY")
-	t.Setenv("CHATLAKE_TEST_KAFKA", s.brokers)
-	t.Setenv("CHATLAKE_TEST_REGISTRY", s.registry)
-	other := newSite(t, o)
-	t.Setenv("CHATLAKE_TEST_KAFKA", brokers)
-	t.Setenv("CHATLAKE_TEST_REGISTRY", registry)
-	return other
+	o.beside = s
+	return newSite(t, o)
 }
 
 // lookups counts the targets that were asked for, and those of them that lists show anyhow.

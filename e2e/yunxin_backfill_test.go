@@ -20,6 +20,7 @@ var yunxinMix = simulator.YunxinMix{Forwards: 16, Both: 20, Vague: 10, Missing: 
 // TestYunxinBackfill reads an app with conversations of every kind by programs that run on, and holds every record against
 // the truth: as it was read, after a second run of both, and normalized from its raw pages in an order that chance made.
 func TestYunxinBackfill(t *testing.T) {
+	t.Parallel()
 	world := simulator.YunxinOptions{Seed: 71, Conversations: 54, BigForward: 2000, Mix: yunxinMix}
 	if testing.Short() {
 		world.Conversations, world.BigForward = 4, 200
@@ -144,6 +145,7 @@ func (s *site) yunxinLookups() (asked, vain int) {
 // TestYunxinVersion21 reads a few conversations by the newer API, which tells more of each message, with all that a server may do
 // otherwise than its pages say: the platform's ends of windows, order and direction are none to rely on.
 func TestYunxinVersion21(t *testing.T) {
+	t.Parallel()
 	world := simulator.YunxinOptions{Seed: 72, Conversations: 7, Mix: yunxinMix}
 	if testing.Short() {
 		world.Conversations = 3

@@ -10,6 +10,7 @@ import (
 // TestTwoPlatformsKilledAtRandomMoments has Feishu and Yunxin on at once, under one prefix, and kills their workers again and
 // again: every record of both is as it must be, once, and neither is in the other's way.
 func TestTwoPlatformsKilledAtRandomMoments(t *testing.T) {
+	t.Parallel()
 	n, talks := kills(t, 3), 10
 	if testing.Short() {
 		n, talks = kills(t, 1), 5

@@ -134,6 +134,7 @@ func (a *wanted) lines() []byte {
 // TestYunxinRefs asks for many messages by id, of which some fail in every way: each is a message, or a dead letter with its
 // record_id, and nothing else.
 func TestYunxinRefs(t *testing.T) {
+	t.Parallel()
 	n, lines := 10_000, 10_100
 	if testing.Short() {
 		n, lines = 700, 750
