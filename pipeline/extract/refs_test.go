@@ -1,6 +1,7 @@
 package extract_test
 
 import (
+	"sync"
 	"testing"
 
 	"chatlake/connectors"
@@ -49,8 +50,13 @@ func TestRefsThatBringNothing(t *testing.T) {
 // TestLookupsAreReadInTheSpellingOfTheirConversation: the normalizer knows canonical ids alone.
 func TestLookupsAreReadInTheSpellingOfTheirConversation(t *testing.T) {
 	r := newRig(t, 1, memlog.Faults{})
+	var mu sync.Mutex
 	asked := map[string]string{}
-	r.book.edit = func(c *schemas.Container, _ int64, _ *connectors.Page) { asked[c.Key] = c.ID }
+	r.book.edit = func(c *schemas.Container, _ int64, _ *connectors.Page) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked[c.Key] = c.ID
+	}
 	spelled := chat("team:42")
 	spelled.Kind, spelled.ID = schemas.KindConversation, "alice|2|42"
 	spelled.Key = string(schemas.NewContainerKey(schemas.Feishu, tenant, schemas.KindConversation, "team:42"))
