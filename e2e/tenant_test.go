@@ -49,8 +49,8 @@ func (s *site) flow() {
 	s.rounds() // what was under way when they were stopped
 }
 
-// TestWholeTenantInAnyOrder reads a tenant with everything in it and holds every record against the truth: read by one
-// worker, by many, and normalized from its raw pages in an order that chance made.
+// TestWholeTenantInAnyOrder reads a tenant with everything in it and holds every record against the truth: read by a
+// few workers, by many, and normalized from its raw pages in an order that chance made.
 func TestWholeTenantInAnyOrder(t *testing.T) {
 	t.Parallel()
 	mix := simulator.Mix{Threads: 35, Quotes: 60, Missing: 35, Forwards: 8}

@@ -356,7 +356,7 @@ func TestConfigValidate(t *testing.T) {
 	}
 	all := []string{"files.example", "*.Files.example", "https://files.example", "http://127.0.0.1:9000/", "https://[::1]:8443"}
 	if err := good(func(c *yunxin.Config) {
-		c.FileHosts, c.APIVersion, c.BaseURL = all, "v2.1", "https://proxy.example/nimserver"
+		c.FileHosts, c.APIVersion, c.BaseURL = all, "v2.1", "https://gateway.example/nimserver"
 	}).Validate(); err != nil {
 		t.Error(err)
 	}

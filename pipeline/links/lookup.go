@@ -67,8 +67,8 @@ func (p *Partition) Ask(container string) (refs []schemas.MessageRef, err error)
 		return nil, err
 	}
 	for _, w := range wanted {
-		if err := p.batch.Delete(p.at(keyWanted, container, w), nil); err != nil {
-			return nil, p.fail("write", err)
+		if err := p.drop(p.at(keyWanted, container, w)); err != nil {
+			return nil, err
 		}
 		above, err := p.missing([]Key{Key(w)}) // it may have been shown since
 		if err != nil {

@@ -235,8 +235,8 @@ func (p *Partition) Publish(n *Node, now Published, value []byte) error {
 	if old := n.Published; old.Version != 0 {
 		if _, fresh := p.bodies[old.Body]; fresh {
 			delete(p.bodies, old.Body)
-		} else if err := p.batch.Delete(p.at(keyBody, old.Body.text()), nil); err != nil {
-			return p.fail("write", err)
+		} else if err := p.drop(p.at(keyBody, old.Body.text())); err != nil {
+			return err
 		}
 	}
 	p.bodies[now.Body] = value

@@ -84,8 +84,8 @@ func (p *Partition) tie(from Key, before, now *Reading) error {
 	fresh := [2]Key{now.Parent.key(from), now.Root.key(from)}
 	for _, to := range old {
 		if to != "" && to != fresh[0] && to != fresh[1] {
-			if err := p.batch.Delete(p.at(keyLink, string(to), string(from)), nil); err != nil {
-				return p.fail("write", err)
+			if err := p.drop(p.at(keyLink, string(to), string(from))); err != nil {
+				return err
 			}
 		}
 	}
