@@ -19,6 +19,13 @@ type Position struct {
 	Cursor    Cursor
 	Watermark schemas.Millis // creation time of the newest message read, 0: none
 	Pages     int64          // list and batch pages read
+	// Limit is the most messages that each of the next pages may show, 0: as many as the API gives. The pipeline sets it
+	// where a page was larger than its topic takes.
+	Limit int
+	// Memory is what the source remembers beside the cursor for as long as the process runs, such as what its guards
+	// against endless paging have seen. It goes from Page.Next into the next call of Pages; nil after a start or a
+	// resumption, which are the same to a source.
+	Memory any
 }
 
 // Response is one body that a platform sent, kept verbatim, or a call that was given up.

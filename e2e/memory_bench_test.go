@@ -105,6 +105,8 @@ func (l *endless) Beat()            {}
 
 func (l *endless) Offsets(context.Context, string) (int64, int64, error) { return 0, l.pages, nil }
 
+func (l *endless) End(context.Context, string) (int64, error) { return l.pages, nil }
+
 func (l *endless) Reader(_ string, from int64) pipeline.Reader { return &endlessReader{l, from} }
 
 func (l *endless) Commit(context.Context, []schemas.Record, int64) error { return nil }

@@ -53,6 +53,17 @@ func (p *Partition) Offsets(ctx context.Context, topic string) (start, stable in
 	return start, stable, interrupt(err)
 }
 
+// End gives the high watermark of the same partition of a topic.
+func (p *Partition) End(ctx context.Context, topic string) (int64, error) {
+	var end int64
+	at := place{topic, p.driver.partition}
+	err := p.owner.client.persist(ctx, tries{what: "end of " + at.String()}, func(ctx context.Context) (err error) {
+		end, err = p.owner.client.offset(ctx, at, timeLatest)
+		return err
+	})
+	return end, interrupt(err)
+}
+
 // Commit makes the records and, if next >= 0, the group's offset of the driver topic durable in one transaction. It
 // returns nil only when the coordinator has logged the commit: then all of it stands, and read_committed readers see it
 // as soon as the markers are written, in order and usually within milliseconds. With nothing to write it does nothing.

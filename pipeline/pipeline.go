@@ -4,6 +4,8 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"time"
 
 	"chatlake/schemas"
@@ -19,15 +21,68 @@ type Log interface {
 	Committed() int64
 	// Offsets gives the first offset of a topic and the one after its last committed record.
 	Offsets(ctx context.Context, topic string) (start, stable int64, err error)
+	// End gives the offset after the last record that a topic is known to hold, committed or not: an open transaction of
+	// another writer hides what is committed behind it from Offsets and Reader, never from End. It never says less than
+	// what an earlier owner knew when it committed last.
+	End(ctx context.Context, topic string) (int64, error)
 	// Reader reads the committed records of a topic from an offset on.
 	Reader(topic string, from int64) Reader
 	// Commit writes all records, and next as the offset of the driving topic to go on from, in one transaction. A next
 	// below 0 leaves the offset alone. It returns nil only when all of it is durable and visible together; after any
 	// error the outcome is unknown and ownership must begin anew. A commit that has begun when ctx ends is given a few
 	// seconds: a transaction left open would keep readers of its topics waiting until the broker times it out.
+	//
+	// A *TooLarge is the one error after which ownership goes on: nothing was written.
 	Commit(ctx context.Context, records []schemas.Record, next int64) error
 	// Beat says that the stage is alive.
 	Beat()
+}
+
+// TooLarge says that a topic does not take a record of a commit, and that nothing of the commit was written.
+type TooLarge struct {
+	Topic string
+	Index int // of the record in the commit
+	Size  int // bytes, as it would be written
+	Limit int // bytes, the topic's max.message.bytes
+}
+
+func (e *TooLarge) Error() string {
+	return fmt.Sprintf("a record of %d bytes does not fit into %s, which takes %d (max.message.bytes)", e.Size, e.Topic, e.Limit)
+}
+
+// Settled gives the first offset of a topic, and the one after all that stood in it when it was called. It waits for open
+// transactions that hide some of that: the broker ends them, at the latest, when they time out.
+func Settled(ctx context.Context, l Log, topic string, logger *slog.Logger) (start, end int64, err error) {
+	if end, err = l.End(ctx, topic); err != nil {
+		return 0, 0, err
+	}
+	for began, warned := time.Now(), false; ; {
+		start, stable, err := l.Offsets(ctx, topic)
+		if err != nil || stable >= end {
+			return start, end, err
+		}
+		l.Beat()
+		if !warned && time.Since(began) > 5*time.Second {
+			warned = true
+			logger.Warn("an open transaction of another writer hides records: waiting until it ends or times out",
+				"topic", topic, "partition", l.ID(), "from", stable, "to", end)
+		}
+		if err := sleep(ctx, 100*time.Millisecond); err != nil {
+			return 0, 0, err
+		}
+	}
+}
+
+// sleep returns nil after d, or why ctx ended.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // Reader reads one partition of a topic, in order.

@@ -35,6 +35,8 @@ type Faults struct {
 	CommitTime, ReadTime func() time.Duration
 	// MaxRecords is the most that one read brings; 0: as many as fit.
 	MaxRecords int
+	// Limits are the most bytes that a value in a topic may have; a topic that is not here has no limit.
+	Limits map[string]int
 }
 
 // Partition is one ownership of one partition.
@@ -74,6 +76,16 @@ func (p *Partition) Offsets(ctx context.Context, topic string) (start, stable in
 	return at.start, at.end, nil
 }
 
+// End gives the offset after the last record of a topic.
+func (p *Partition) End(ctx context.Context, topic string) (int64, error) {
+	if err := p.log.fault(ctx, topic); err != nil {
+		return 0, err
+	}
+	p.log.mu.Lock()
+	defer p.log.mu.Unlock()
+	return p.log.at(topic, p.id).end, nil
+}
+
 // Reader reads the same partition of a topic from an offset on.
 func (p *Partition) Reader(topic string, from int64) pipeline.Reader {
 	return &Reader{log: p.log, topic: topic, id: p.id, next: from}
@@ -107,6 +119,11 @@ func (p *Partition) Commit(ctx context.Context, records []schemas.Record, next i
 			p.over = true
 			l.violations = append(l.violations, fmt.Sprintf("partition %d: a record for %s/%d", p.id, r.Topic, r.Partition))
 			return fmt.Errorf("a record for %s/%d does not belong to partition %d", r.Topic, r.Partition, p.id)
+		}
+	}
+	for i := range records {
+		if n, limit := len(records[i].Value), l.faults.Limits[records[i].Topic]; limit > 0 && n > limit {
+			return &pipeline.TooLarge{Topic: records[i].Topic, Index: i, Size: n, Limit: limit}
 		}
 	}
 	return p.settle(records, next)
