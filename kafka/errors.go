@@ -20,6 +20,7 @@ const (
 	codeTopicExists      = 36
 	codeDuplicate        = 46
 	codeNotAttempted     = 55
+	codeFenced           = 90
 	codeGroupNotFound    = 69
 	codeTopicForbidden   = 29
 	codeTransactionAbort = 120

@@ -1,6 +1,8 @@
 package kafka
 
 import (
+	"context"
+	"net"
 	"time"
 
 	"chatlake/schemas"
@@ -60,4 +62,15 @@ func Decode(set []byte, from int64) ([]schemas.Record, int64, error) {
 	var out []schemas.Record
 	next, err := d.batches(set, from, nil, &out)
 	return out, next, err
+}
+
+// Through lets every connection of the client, but those of group membership, be looked into.
+func (c *Client) Through(wrap func(net.Conn) net.Conn) {
+	c.transport.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return wrap(conn), nil
+	}
 }

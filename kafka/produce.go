@@ -21,12 +21,12 @@ func (c *Client) Produce(ctx context.Context, records []schemas.Record) error {
 
 // writer sends record batches. Within one write each partition has one request in flight.
 type writer struct {
-	client *Client
-	by     producer
-	txid   *string          // nil outside transactions
-	next   map[place]*int32 // sequence of the next record, by partition, since the producer's epoch began
-	drafts []*draft         // reused
-	adrift *atomic.Bool     // nil outside transactions; see transaction
+	client  *Client
+	by      producer
+	txid    *string          // nil outside transactions
+	next    map[place]*int32 // sequence of the next record, by partition, since the producer's epoch began
+	drafts  []*draft         // reused
+	spoiled *atomic.Bool     // nil outside transactions; see transaction
 }
 
 // queue is what one write has for one partition.
@@ -136,8 +136,8 @@ func (w *writer) send(ctx context.Context, at place, batch []byte) error {
 			answer, err := call[*kmsg.ProduceResponse](ctx, w.client, order{
 				request: &request, node: node, within: w.client.timing.produce})
 			if err != nil {
-				if w.adrift != nil {
-					return drifts(w.adrift, err)
+				if w.spoiled != nil {
+					return spoils(w.spoiled, err)
 				}
 				return err
 			}

@@ -20,8 +20,12 @@ import (
 //  3. AddOffsetsToTxn, TxnOffsetCommit   the same, with a pending offset that OffsetFetch refuses to tell (RequireStable)
 //  4. EndTxn(commit)       before the coordinator has logged it: as above; after: all of it stands, whoever asks
 //
-// A lost answer to 1 to 3 means InitProducerID, whose new epoch keeps a late request out of any later transaction; a
-// lost answer to 4 means the same EndTxn again, which the coordinator answers alike.
+// A request of any of these that was sent and not answered may arrive at any time later. It would act inside whatever
+// transaction of the same epoch is open then: end it, add to it, move its offset. So it spoils the epoch, whatever a
+// later attempt answers, and the next epoch is asked for before anything else is written. After a lost answer to 1 to 3
+// nothing is repeated, and the session begins again: InitProducerID, then the committed offset. After a lost answer to 4
+// the same EndTxn is repeated to learn the outcome, which the coordinator answers alike, and the next transaction begins
+// with the next epoch.
 type transaction struct {
 	client  *Client
 	id      string
@@ -29,17 +33,24 @@ type transaction struct {
 	timeout time.Duration
 	writer  writer
 	open    bool        // something of a transaction may be pending at the coordinator
-	adrift  atomic.Bool // a request of this epoch went unanswered and may still arrive
+	spoiled atomic.Bool // a request of this epoch went unanswered and may still arrive
 }
 
 func (t *transaction) office() office { return office{transactionKey, t.id} }
 
 // begin gets a new producer epoch, which aborts whatever an earlier owner left open and fences that owner.
-func (t *transaction) begin(ctx context.Context) error {
+func (t *transaction) begin(ctx context.Context) error { return t.advance(ctx, nobody) }
+
+// renew gets the epoch that follows this producer's own, and the coordinator refuses it where another owner has begun
+// since (KIP-360): who was fenced must not come back by asking again.
+func (t *transaction) renew(ctx context.Context) error { return t.advance(ctx, t.writer.by) }
+
+// advance gets a producer epoch: the next one, whoever had the last (nobody), or the one that follows from's.
+func (t *transaction) advance(ctx context.Context, from producer) error {
 	request := kmsg.NewInitProducerIDRequest()
 	request.Version, request.TransactionalID = 3, kmsg.StringPtr(t.id)
 	request.TransactionTimeoutMillis = int32(t.timeout.Milliseconds())
-	request.ProducerID, request.ProducerEpoch = -1, -1
+	request.ProducerID, request.ProducerEpoch = from.id, from.epoch
 	return t.client.persist(ctx, tries{what: "begin " + t.id}, func(ctx context.Context) error {
 		return t.client.atCoordinator(ctx, t.office(), func(node int32) error {
 			answer, err := call[*kmsg.InitProducerIDResponse](ctx, t.client, order{request: &request, node: node})
@@ -49,12 +60,16 @@ func (t *transaction) begin(ctx context.Context) error {
 			if err := refusal(answer.ErrorCode, "begin %s", t.id); err != nil {
 				return err
 			}
+			// An embedded broker renews any epoch: more than one step means that somebody else stepped between.
+			if answer.ProducerID == from.id && answer.ProducerEpoch != from.epoch+1 {
+				return refusal(codeFenced, "epoch %d of %s, followed by %d", from.epoch, t.id, answer.ProducerEpoch)
+			}
 			t.writer = writer{
-				client: t.client, txid: &t.id, drafts: t.writer.drafts, adrift: &t.adrift,
+				client: t.client, txid: &t.id, drafts: t.writer.drafts, spoiled: &t.spoiled,
 				by: producer{answer.ProducerID, answer.ProducerEpoch, true},
 			}
 			t.open = false
-			t.adrift.Store(false)
+			t.spoiled.Store(false)
 			return nil
 		})
 	})
@@ -134,7 +149,7 @@ func (t *transaction) offsets(ctx context.Context, m member, at place, next int6
 		return t.client.atCoordinator(ctx, office{groupKey, t.group}, func(node int32) error {
 			answer, err := call[*kmsg.TxnOffsetCommitResponse](ctx, t.client, order{request: &request, node: node})
 			if err != nil {
-				return drifts(&t.adrift, err)
+				return spoils(&t.spoiled, err)
 			}
 			if len(answer.Topics) != 1 || len(answer.Topics[0].Partitions) != 1 {
 				return fmt.Errorf("offset of %s: answer is about %d topics", at, len(answer.Topics))
@@ -144,7 +159,7 @@ func (t *transaction) offsets(ctx context.Context, m member, at place, next int6
 	})
 }
 
-// end asks for the same outcome until it is answered.
+// end asks for the same outcome until it is answered. What was asked before may still arrive: see spoiled.
 func (t *transaction) end(ctx context.Context, commit bool) error {
 	request := kmsg.NewEndTxnRequest()
 	request.Version, request.TransactionalID, request.Commit = 1, t.id, commit
@@ -153,14 +168,13 @@ func (t *transaction) end(ctx context.Context, commit bool) error {
 		return t.client.atCoordinator(ctx, t.office(), func(node int32) error {
 			answer, err := call[*kmsg.EndTxnResponse](ctx, t.client, order{request: &request, node: node})
 			if err != nil {
-				return drifts(&t.adrift, err)
+				return spoils(&t.spoiled, err)
 			}
 			return refusal(answer.ErrorCode, "end transaction of %s", t.id)
 		})
 	})
 	if err == nil {
 		t.open = false
-		t.adrift.Store(false)
 	}
 	return err
 }
@@ -171,7 +185,7 @@ func (t *transaction) ask(ctx context.Context, what string, request kmsg.Request
 		return t.client.atCoordinator(ctx, t.office(), func(node int32) error {
 			answer, err := call[kmsg.Response](ctx, t.client, order{request: request, node: node})
 			if err != nil {
-				return drifts(&t.adrift, err)
+				return spoils(&t.spoiled, err)
 			}
 			return check(answer)
 		})
@@ -180,6 +194,11 @@ func (t *transaction) ask(ctx context.Context, what string, request kmsg.Request
 
 // commit runs the transaction from 1 to 4.
 func (t *transaction) commit(ctx context.Context, m member, driver place, w work) error {
+	if t.spoiled.Load() {
+		if err := t.renew(ctx); err != nil {
+			return err
+		}
+	}
 	if places := w.places(); len(places) > 0 {
 		if err := t.add(ctx, places); err != nil {
 			return err
@@ -196,18 +215,18 @@ func (t *transaction) commit(ctx context.Context, m member, driver place, w work
 	return t.end(ctx, true)
 }
 
-// drifts notes that a request may still arrive, unless err says that it was never sent.
-func drifts(adrift *atomic.Bool, err error) error {
+// spoils notes that a request may still arrive, unless err says that it was never sent.
+func spoils(spoiled *atomic.Bool, err error) error {
 	if judge(err) != again {
-		adrift.Store(true)
+		spoiled.Store(true)
 	}
 	return err
 }
 
 // abandon ends a transaction whose every request was answered, so that readers need not wait for the timeout. It must not
-// where something is adrift: that would find the partition open to it, in this epoch, after the transaction's end.
+// in a spoiled epoch: what is late would find the partition open to it after the transaction's end.
 func (t *transaction) abandon(ctx context.Context) {
-	if !t.open || t.adrift.Load() {
+	if !t.open || t.spoiled.Load() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
