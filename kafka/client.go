@@ -77,6 +77,7 @@ type Client struct {
 	frames    sync.Pool    // *[]byte of requests that were answered
 	routes    routes
 	pulses    pulses
+	versions  versions
 }
 
 // NewClient checks the settings. It does no I/O: see Ping.

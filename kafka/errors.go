@@ -17,6 +17,7 @@ import (
 const (
 	codeOutOfRange       = 1
 	codeUnknownTopic     = 3
+	codeNoteTooLarge     = 12
 	codeTopicExists      = 36
 	codeDuplicate        = 46
 	codeNotAttempted     = 55

@@ -92,9 +92,11 @@ func (r *Reader) Read(ctx context.Context, wait time.Duration, maxBytes int) (Ba
 func (r *Reader) fetch(ctx context.Context, from int64, wait time.Duration, maxBytes int) (Batch, error) {
 	var found kmsg.FetchResponseTopicPartition
 	request := fetchRequest(r.place, from, wait, maxBytes)
-	err := r.client.atLeader(ctx, r.place, func(node int32) error {
+	err := r.client.atLeader(ctx, r.place, func(at leader) error {
+		// A leader that was deposed, or one that is yet to learn that it leads, refuses (KIP-320).
+		request.Topics[0].Partitions[0].CurrentLeaderEpoch = at.epoch
 		answer, err := call[*kmsg.FetchResponse](ctx, r.client, order{
-			request: request, node: node, within: wait + r.client.timing.request, limit: maxBytes + largestBatch})
+			request: request, node: at.node, within: wait + r.client.timing.request, limit: maxBytes + largestBatch})
 		if err != nil {
 			return err
 		}
@@ -175,8 +177,9 @@ func (c *Client) offset(ctx context.Context, at place, when int64) (int64, error
 	topic.Partitions = append(topic.Partitions, partition)
 	request.Topics = append(request.Topics, topic)
 	var found int64
-	err := c.atLeader(ctx, at, func(node int32) error {
-		answer, err := call[*kmsg.ListOffsetsResponse](ctx, c, order{request: &request, node: node})
+	err := c.atLeader(ctx, at, func(to leader) error {
+		request.Topics[0].Partitions[0].CurrentLeaderEpoch = to.epoch
+		answer, err := call[*kmsg.ListOffsetsResponse](ctx, c, order{request: &request, node: to.node})
 		if err != nil {
 			return err
 		}

@@ -57,17 +57,6 @@ func (p *Partition) Offsets(ctx context.Context, topic string) (start, stable in
 	return start, stable, interrupt(err)
 }
 
-// End gives the high watermark of the same partition of a topic.
-func (p *Partition) End(ctx context.Context, topic string) (int64, error) {
-	var end int64
-	at := place{topic, p.driver.partition}
-	err := p.owner.client.persist(ctx, tries{what: "end of " + at.String()}, func(ctx context.Context) (err error) {
-		end, err = p.owner.client.offset(ctx, at, timeLatest)
-		return err
-	})
-	return end, interrupt(err)
-}
-
 // Commit makes the records and, if next >= 0, the group's offset of the driver topic durable in one transaction. It
 // returns nil only when the coordinator has logged the commit: then all of it stands, and read_committed readers see it
 // as soon as the markers are written, in order and usually within milliseconds. With nothing to write it does nothing.
@@ -205,10 +194,15 @@ func (w *owner) begin(ctx context.Context, m member, driver place, t *transactio
 	if err := t.clear(ctx, writes); err != nil {
 		return nil, interrupt(err)
 	}
-	committed, err := c.committed(ctx, w.Group, driver)
+	committed, metadata, err := c.committedNote(ctx, w.Group, driver)
 	if err != nil {
 		return nil, interrupt(err)
 	}
+	ids, err := c.topicIDs(ctx, w.Writes)
+	if err != nil {
+		return nil, interrupt(err)
+	}
+	t.notes.set(parseNote(metadata).in(ids))
 	p := &Partition{owner: w, member: m, driver: driver, committed: committed, transaction: t, pulse: pulseOf(ctx)}
 	p.Beat()
 	return p, nil

@@ -34,6 +34,9 @@ type transaction struct {
 	writer  writer
 	open    bool        // something of a transaction may be pending at the coordinator
 	spoiled atomic.Bool // a request of this epoch went unanswered and may still arrive
+	notes   notes
+	pending note // what the next offset carries
+	silent  bool // the broker takes no note
 }
 
 func (t *transaction) office() office { return office{transactionKey, t.id} }
@@ -142,19 +145,37 @@ func (t *transaction) offsets(ctx context.Context, m member, at place, next int6
 	topic.Topic = at.topic
 	partition := kmsg.NewTxnOffsetCommitRequestTopicPartition()
 	partition.Partition, partition.Offset, partition.LeaderEpoch = at.partition, next, -1
+	text := t.pending.text()
+	if text != "" && !t.silent {
+		partition.Metadata = kmsg.StringPtr(text)
+	}
 	topic.Partitions = append(topic.Partitions, partition)
 	request.Topics = append(request.Topics, topic)
+	err = t.offset(ctx, &request, at)
+	if isCode(err, codeNoteTooLarge) && partition.Metadata != nil {
+		t.silent = true
+		t.client.log.Warn("kafka: the broker takes no metadata with offsets (offset.metadata.max.bytes): an out-of-date leader may go unnoticed",
+			"group", t.group, "bytes", len(text), "error", err)
+		request.Topics[0].Partitions[0].Metadata = nil
+		err = t.offset(ctx, &request, at)
+	}
+	return err
+}
+
+// offset sends a TxnOffsetCommit to the group's coordinator.
+func (t *transaction) offset(ctx context.Context, request *kmsg.TxnOffsetCommitRequest, at place) error {
 	what := tries{what: "commit offset of " + at.String(), unsent: true}
 	return t.client.persist(ctx, what, func(ctx context.Context) error {
 		return t.client.atCoordinator(ctx, office{groupKey, t.group}, func(node int32) error {
-			answer, err := call[*kmsg.TxnOffsetCommitResponse](ctx, t.client, order{request: &request, node: node})
+			answer, err := call[*kmsg.TxnOffsetCommitResponse](ctx, t.client, order{request: request, node: node})
 			if err != nil {
 				return spoils(&t.spoiled, err)
 			}
 			if len(answer.Topics) != 1 || len(answer.Topics[0].Partitions) != 1 {
 				return fmt.Errorf("offset of %s: answer is about %d topics", at, len(answer.Topics))
 			}
-			return refusal(answer.Topics[0].Partitions[0].ErrorCode, "commit offset %d of %s for group %s", next, at, t.group)
+			return refusal(answer.Topics[0].Partitions[0].ErrorCode, "commit offset %d of %s for group %s",
+				request.Topics[0].Partitions[0].Offset, at, t.group)
 		})
 	})
 }
@@ -199,6 +220,7 @@ func (t *transaction) commit(ctx context.Context, m member, driver place, w work
 			return err
 		}
 	}
+	t.pending = t.notes.get()
 	if places := w.places(); len(places) > 0 {
 		if err := t.add(ctx, places); err != nil {
 			return err
@@ -206,13 +228,18 @@ func (t *transaction) commit(ctx context.Context, m member, driver place, w work
 		if err := t.writer.write(ctx, w.records); err != nil {
 			return err
 		}
+		t.pending = t.pending.with(t.writer.ends)
 	}
 	if w.next >= 0 {
 		if err := t.offsets(ctx, m, driver, w.next); err != nil {
 			return err
 		}
 	}
-	return t.end(ctx, true)
+	if err := t.end(ctx, true); err != nil {
+		return err
+	}
+	t.notes.set(t.pending)
+	return nil
 }
 
 // spoils notes that a request may still arrive, unless err says that it was never sent.
@@ -284,20 +311,25 @@ func (c *Client) Committed(ctx context.Context, group, topic string, partition i
 
 // committed is the group's offset once no transaction on it is pending; -1 where there is none.
 func (c *Client) committed(ctx context.Context, group string, at place) (int64, error) {
+	offset, _, err := c.committedNote(ctx, group, at)
+	return offset, err
+}
+
+// committedNote is committed with the metadata of that offset.
+func (c *Client) committedNote(ctx context.Context, group string, at place) (offset int64, metadata string, err error) {
 	request := kmsg.NewOffsetFetchRequest()
 	request.Version, request.Group, request.RequireStable = 7, group, true
 	topic := kmsg.NewOffsetFetchRequestTopic()
 	topic.Topic, topic.Partitions = at.topic, []int32{at.partition}
 	request.Topics = append(request.Topics, topic)
-	offset := int64(-1)
-	err := c.persist(ctx, tries{what: "offset of group " + group}, func(ctx context.Context) error {
+	err = c.persist(ctx, tries{what: "offset of group " + group}, func(ctx context.Context) error {
 		return c.atCoordinator(ctx, office{groupKey, group}, func(node int32) error {
 			answer, err := call[*kmsg.OffsetFetchResponse](ctx, c, order{request: &request, node: node})
 			switch {
 			case err != nil:
 				return err
 			case answer.ErrorCode == codeGroupNotFound:
-				offset = -1
+				offset, metadata = -1, ""
 				return nil
 			case answer.ErrorCode != 0:
 				return refusal(answer.ErrorCode, "offset of group %s on %s", group, at)
@@ -305,9 +337,12 @@ func (c *Client) committed(ctx context.Context, group string, at place) (int64, 
 				return fmt.Errorf("offset of group %s on %s: answer is about %d topics", group, at, len(answer.Topics))
 			}
 			p := answer.Topics[0].Partitions[0]
-			offset = p.Offset
+			offset, metadata = p.Offset, ""
+			if p.Metadata != nil {
+				metadata = *p.Metadata
+			}
 			return refusal(p.ErrorCode, "offset of group %s on %s", group, at)
 		})
 	})
-	return offset, err
+	return offset, metadata, err
 }
