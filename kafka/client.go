@@ -36,6 +36,8 @@ type Config struct {
 	Password  string
 	ClientID  string       // name in the broker's logs and quotas
 	Logger    *slog.Logger // nil: discard
+	// MaxMessageBytes is what a topic is taken to take where its own max.message.bytes may not be read; 0: 32 MiB.
+	MaxMessageBytes int
 }
 
 // timing holds the waits of a client. Their relations matter: heartbeat well under session, stop under rebalance
@@ -78,6 +80,7 @@ type Client struct {
 	routes    routes
 	pulses    pulses
 	versions  versions
+	limits    limits
 }
 
 // NewClient checks the settings. It does no I/O: see Ping.

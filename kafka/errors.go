@@ -17,7 +17,9 @@ import (
 const (
 	codeOutOfRange       = 1
 	codeUnknownTopic     = 3
+	codeMessageTooLarge  = 10
 	codeNoteTooLarge     = 12
+	codeListTooLarge     = 18
 	codeTopicExists      = 36
 	codeDuplicate        = 46
 	codeNotAttempted     = 55

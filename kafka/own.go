@@ -63,6 +63,14 @@ func (c *Client) Own(ctx context.Context, o Ownership, run func(ctx context.Cont
 		}
 		return fmt.Errorf("group %s: %w", o.Group, err)
 	}
+	for _, topic := range o.Writes {
+		if err := c.readLimit(ctx, topic); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("group %s: %w", o.Group, err)
+		}
+	}
 	inner, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	w := &owner{client: c, Ownership: o, run: run, total: total, ctx: ctx, stop: stop, balancer: &balancer{topic: o.Topic}}

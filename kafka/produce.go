@@ -109,7 +109,9 @@ func (w *writer) queue(at place, index int) *queue {
 
 func (w *writer) drain(ctx context.Context, q *queue) error {
 	for rest := q.records; len(rest) > 0; {
+		q.draft.target = w.client.limit(q.place.topic).target
 		q.draft.reset()
+		batchOf := rest
 		for len(rest) > 0 && q.draft.fits(rest[0]) {
 			q.draft.add(rest[0])
 			rest = rest[1:]
@@ -122,6 +124,7 @@ func (w *writer) drain(ctx context.Context, q *queue) error {
 		base := int64(-1)
 		if err == nil {
 			base, err = w.send(ctx, q.place, batch)
+			err = tooMuch(err, oversized{place: q.place, records: batchOf[:q.draft.count], size: len(batch), plain: len(q.draft.plain)})
 		}
 		if err != nil {
 			return fmt.Errorf("%d records to %s: %w", q.draft.count, q.place, err)

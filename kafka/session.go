@@ -61,7 +61,7 @@ func (p *Partition) Offsets(ctx context.Context, topic string) (start, stable in
 // returns nil only when the coordinator has logged the commit: then all of it stands, and read_committed readers see it
 // as soon as the markers are written, in order and usually within milliseconds. With nothing to write it does nothing.
 //
-// Any error ends the session, and the outcome may be unknown; run must return the error. The next session's Committed
+// A *TooLarge is the one error after which the session goes on: nothing was written. Any other ends the session, and the outcome may be unknown; run must return the error. The next session's Committed
 // tells the truth. Records must be for this partition and for the topics of Ownership.Writes.
 //
 // A commit that has begun goes on for a few seconds when ctx ends, so that a worker which stops leaves no open
@@ -86,7 +86,13 @@ func (p *Partition) Commit(ctx context.Context, records []schemas.Record, next i
 	}
 	lasting, cancel := outlast(ctx, p.owner.client.timing.grace, p.owner.TransactionTimeout)
 	defer cancel()
-	if err := p.transaction.commit(lasting, p.member, p.driver, work{records, next}); err != nil {
+	err := p.commitFitting(lasting, work{records, next})
+	var large *TooLarge
+	switch {
+	case errors.As(err, &large):
+		p.Beat()
+		return large
+	case err != nil:
 		err = fmt.Errorf("%s: commit: %w", p.driver, err)
 		p.over = interrupt(err)
 		p.transaction.abandon(ctx)

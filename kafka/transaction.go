@@ -263,6 +263,14 @@ func (t *transaction) abandon(ctx context.Context) {
 	}
 }
 
+// undo ends a transaction of which nothing may remain, so that another can follow in this epoch.
+func (t *transaction) undo(ctx context.Context) error {
+	if t.spoiled.Load() {
+		return fmt.Errorf("abort transaction of %s: a request went unanswered and may still arrive", t.id)
+	}
+	return t.end(ctx, false)
+}
+
 // work is what one commit makes durable.
 type work struct {
 	records []schemas.Record

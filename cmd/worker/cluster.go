@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -170,6 +171,19 @@ type owned struct{ *kafka.Partition }
 
 func (o owned) Reader(topic string, from int64) pipeline.Reader {
 	return reader{o.Partition.Reader(topic, from)}
+}
+
+func (o owned) Commit(ctx context.Context, records []schemas.Record, next int64) error {
+	return staged(o.Partition.Commit(ctx, records, next))
+}
+
+// staged gives an error of the broker's side to a stage in the words that it knows.
+func staged(err error) error {
+	var large *kafka.TooLarge
+	if errors.As(err, &large) {
+		return &pipeline.TooLarge{Topic: large.Topic, Index: large.Index, Size: large.Size, Limit: large.Limit}
+	}
+	return err
 }
 
 type reader struct{ r *kafka.Reader }
