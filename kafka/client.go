@@ -38,6 +38,9 @@ type Config struct {
 	Logger    *slog.Logger // nil: discard
 	// MaxMessageBytes is what a topic is taken to take where its own max.message.bytes may not be read; 0: 32 MiB.
 	MaxMessageBytes int
+	// ReadBudget is how many bytes the batches of all Readers may take together; 0: 128 MiB. Below it, each Read brings
+	// fewer records; a single batch that is larger goes through alone.
+	ReadBudget int
 }
 
 // timing holds the waits of a client. Their relations matter: heartbeat well under session, stop under rebalance
@@ -81,6 +84,8 @@ type Client struct {
 	pulses    pulses
 	versions  versions
 	limits    limits
+	budget    budget
+	largest   int // bytes of one batch
 }
 
 // NewClient checks the settings. It does no I/O: see Ping.
@@ -101,10 +106,16 @@ func NewClient(config Config) (*Client, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	size := int64(config.ReadBudget)
+	if size <= 0 {
+		size = usualBudget
+	}
 	return &Client{
-		config: config,
-		log:    log,
-		addr:   kafkago.TCP(config.Brokers...),
+		budget:  budget{size: size, patience: 5 * time.Second, freed: make(chan struct{})},
+		largest: largestBatch,
+		config:  config,
+		log:     log,
+		addr:    kafkago.TCP(config.Brokers...),
 		transport: &kafkago.Transport{
 			TLS: config.TLS, SASL: mechanism, ClientID: config.ClientID,
 			// A broker that comes back is known again after at most this time.

@@ -109,6 +109,10 @@ var verdicts = map[int16]verdict{
 
 // judge reads the verdict of an error that this package, kafka-go or the network gave.
 func judge(err error) verdict {
+	var doubt doubtful
+	if errors.As(err, &doubt) {
+		return again
+	}
 	var broken damaged
 	if errors.As(err, &broken) {
 		return fatal

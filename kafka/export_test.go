@@ -14,7 +14,7 @@ import (
 type Waits struct {
 	Session, Heartbeat, Rebalance, JoinBackoff    time.Duration
 	Request, Missing, Grace, Stop, Leave, Closing time.Duration
-	Sessions                                      time.Duration
+	Sessions, Room                                time.Duration
 }
 
 // Shorten changes a client's time-outs. Call it before the client is used.
@@ -36,6 +36,7 @@ func (c *Client) Shorten(w Waits) {
 	set(&t.leave, w.Leave)
 	set(&t.closing, w.Closing)
 	set(&t.sessions, w.Sessions)
+	set(&c.budget.patience, w.Room)
 }
 
 // LimitBatch bounds what a batch of this reader may decompress to.
@@ -73,4 +74,14 @@ func (c *Client) Through(wrap func(net.Conn) net.Conn) {
 		}
 		return wrap(conn), nil
 	}
+}
+
+// LimitAnswer bounds what an answer may be longer than was asked for.
+func (c *Client) LimitAnswer(bytes int) { c.largest = bytes }
+
+// Held is what all readers of the client hold.
+func (c *Client) Held() int64 {
+	c.budget.mu.Lock()
+	defer c.budget.mu.Unlock()
+	return c.budget.held
 }

@@ -47,7 +47,7 @@ func (p *Partition) Beat() {
 // Reader reads the same partition of a topic; see Client.Reader.
 func (p *Partition) Reader(topic string, from int64) *Reader {
 	r := p.owner.client.Reader(topic, p.driver.partition, from)
-	r.beat = p.Beat
+	r.beat, r.hold.owner = p.Beat, p
 	return r
 }
 
@@ -259,6 +259,7 @@ var (
 
 // end closes the session to whatever run may have left behind.
 func (p *Partition) end(because error) {
+	p.owner.client.budget.end(p)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.over == nil {

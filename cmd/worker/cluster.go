@@ -190,5 +190,14 @@ type reader struct{ r *kafka.Reader }
 
 func (r reader) Read(ctx context.Context, wait time.Duration, maxBytes int) (pipeline.Batch, error) {
 	b, err := r.r.Read(ctx, wait, maxBytes)
-	return pipeline.Batch{Records: b.Records, Next: b.Next}, err
+	return batch(b), err
+}
+
+// batch gives what was read to a stage in the words that it knows.
+func batch(b kafka.Batch) pipeline.Batch {
+	out := pipeline.Batch{Records: b.Records, Next: b.Next}
+	for _, d := range b.Skipped {
+		out.Skipped = append(out.Skipped, pipeline.Damaged(d))
+	}
+	return out
 }

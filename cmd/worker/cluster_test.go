@@ -23,3 +23,11 @@ func TestStagedErrors(t *testing.T) {
 		t.Error("another error is changed")
 	}
 }
+
+// A stage sees what could not be read.
+func TestBatchesTellWhatWasSkipped(t *testing.T) {
+	b := batch(kafka.Batch{Next: 9, Skipped: []kafka.Damaged{{First: 3, Last: 5, Why: "CRC"}, {First: 6, Last: 8, Why: "zstd"}}})
+	if b.Next != 9 || len(b.Skipped) != 2 || b.Skipped[0] != (pipeline.Damaged{First: 3, Last: 5, Why: "CRC"}) || b.Skipped[1].Last != 8 {
+		t.Errorf("%+v", b)
+	}
+}
