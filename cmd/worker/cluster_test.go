@@ -19,7 +19,7 @@ func TestStagedErrors(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	other := errors.New("other")
-	if staged(other) != other || staged(nil) != nil {
+	if err := staged(other); !errors.Is(err, other) || staged(nil) != nil {
 		t.Error("another error is changed")
 	}
 }
