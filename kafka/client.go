@@ -58,6 +58,8 @@ type timing struct {
 	backoff  time.Duration // first pause between tries; doubles up to a second
 	sessions time.Duration // first pause between two sessions of a partition; doubles up to 5 s
 	report   time.Duration // how often a lasting failure is logged
+	dial     time.Duration // one connection to an advertised address
+	reach    time.Duration // how long advertised addresses are tried at the start
 }
 
 func usualTiming() timing {
@@ -66,6 +68,7 @@ func usualTiming() timing {
 		request: 10 * time.Second, produce: 30 * time.Second, missing: 15 * time.Second,
 		grace: 5 * time.Second, stop: 15 * time.Second, leave: 7 * time.Second, closing: 8 * time.Second,
 		backoff: 20 * time.Millisecond, sessions: 200 * time.Millisecond, report: 10 * time.Second,
+		dial: 5 * time.Second, reach: 12 * time.Second,
 	}
 }
 
@@ -157,9 +160,10 @@ func scramWith(hash scram.Algorithm, config Config) (sasl.Mechanism, error) {
 	return m, nil
 }
 
-// Ping asks the cluster for its brokers. An error is one line that names the configured brokers.
+// Ping asks the cluster for its brokers and connects to them where they say that they are. An error is one line that names
+// the configured brokers; an *Unreached where they answer there only.
 func (c *Client) Ping(ctx context.Context) error {
-	if _, err := c.metadata(ctx); err != nil {
+	if err := c.reach(ctx); err != nil {
 		return fmt.Errorf("kafka at %s: %w", strings.Join(c.config.Brokers, ","), err)
 	}
 	return nil

@@ -14,7 +14,7 @@ import (
 type Waits struct {
 	Session, Heartbeat, Rebalance, JoinBackoff    time.Duration
 	Request, Missing, Grace, Stop, Leave, Closing time.Duration
-	Sessions, Room                                time.Duration
+	Sessions, Room, Reach                         time.Duration
 }
 
 // Shorten changes a client's time-outs. Call it before the client is used.
@@ -36,6 +36,7 @@ func (c *Client) Shorten(w Waits) {
 	set(&t.leave, w.Leave)
 	set(&t.closing, w.Closing)
 	set(&t.sessions, w.Sessions)
+	set(&t.reach, w.Reach)
 	set(&c.budget.patience, w.Room)
 }
 
@@ -85,3 +86,6 @@ func (c *Client) Held() int64 {
 	defer c.budget.mu.Unlock()
 	return c.budget.held
 }
+
+// ReachWaits are the usual waits for an advertised address: one connection, and all.
+func ReachWaits() (dial, reach time.Duration) { return usualTiming().dial, usualTiming().reach }

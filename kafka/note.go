@@ -109,7 +109,7 @@ func (n *notes) first(topic string) bool {
 func (p *Partition) End(ctx context.Context, topic string) (int64, error) {
 	var end int64
 	at := place{topic, p.driver.partition}
-	err := p.owner.client.persist(ctx, tries{what: "end of " + at.String()}, func(ctx context.Context) (err error) {
+	err := p.owner.client.persist(ctx, tries{what: "end of " + at.String(), rights: []right{onTopic("Describe", topic)}}, func(ctx context.Context) (err error) {
 		end, err = p.owner.client.offset(ctx, at, timeLatest)
 		return err
 	})
@@ -140,8 +140,8 @@ func (c *Client) topicIDs(ctx context.Context, topics []string) (map[string]stri
 		}
 		for _, name := range topics {
 			topic := found.topics[name]
-			if err := refusal(topic.ErrorCode, "topic %s", name); err != nil {
-				return err
+			if topic.ErrorCode != 0 {
+				return explain(refusal(topic.ErrorCode, "topic %s", name), onTopic("Describe", name))
 			}
 			if topic.TopicID != [16]byte{} {
 				ids[name] = base64.RawURLEncoding.EncodeToString(topic.TopicID[:])

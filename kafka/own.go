@@ -140,7 +140,7 @@ func (w *owner) follow(ctx context.Context, group *kafkago.ConsumerGroup) error 
 		case judge(err) == fatal:
 			// A broker that dies within a handshake looks like one that refuses us, once.
 			if refusals++; refusals >= 3 {
-				return fmt.Errorf("join group %s: %w", w.Group, err)
+				return explain(fmt.Errorf("join group %s: %w", w.Group, err), onGroup("Read", w.Group), onTopic("Describe", w.Topic))
 			}
 		default:
 			w.client.log.Debug("kafka: join group", "group", w.Group, "error", err)
@@ -300,8 +300,8 @@ func (c *Client) partitionsOf(ctx context.Context, topics []string) (int, error)
 			return err
 		}
 		for _, name := range topics {
-			if err := refusal(found.topics[name].ErrorCode, "topic %s", name); err != nil {
-				return err
+			if code := found.topics[name].ErrorCode; code != 0 {
+				return explain(refusal(code, "topic %s", name), onTopic("Describe", name))
 			}
 		}
 		return nil

@@ -150,7 +150,10 @@ func (w *writer) send(ctx context.Context, at place, batch []byte) (base int64, 
 	partition.Partition, partition.Records = at.partition, batch
 	topic.Partitions = append(topic.Partitions, partition)
 	request.Topics = append(request.Topics, topic)
-	t := tries{what: "write to " + at.String(), unsent: w.txid != nil}
+	t := tries{what: "write to " + at.String(), unsent: w.txid != nil, rights: []right{onTopic("Write", at.topic)}}
+	if w.txid != nil {
+		t.rights = append(t.rights, onTransactions("Write", *w.txid))
+	}
 	err = w.client.persist(ctx, t, func(ctx context.Context) error {
 		return w.client.atLeader(ctx, at, func(to leader) error {
 			answer, err := call[*kmsg.ProduceResponse](ctx, w.client, order{

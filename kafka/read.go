@@ -81,7 +81,7 @@ func (r *Reader) Read(ctx context.Context, wait time.Duration, maxBytes int) (Ba
 	most := r.client.budget.enter()
 	defer r.client.budget.leave()
 	var batch Batch
-	err := r.client.persist(ctx, tries{what: "read " + r.place.String()}, func(ctx context.Context) error {
+	err := r.client.persist(ctx, tries{what: "read " + r.place.String(), rights: []right{onTopic("Read", r.place.topic)}}, func(ctx context.Context) error {
 		from := r.next
 		if from == LogStart {
 			var err error
@@ -204,7 +204,7 @@ func (c *Client) offset(ctx context.Context, at place, when int64) (int64, error
 // Offsets gives the first offset that a partition still has and its last stable offset, retried until ctx ends.
 func (c *Client) Offsets(ctx context.Context, topic string, partition int32) (start, stable int64, err error) {
 	at := place{topic, partition}
-	err = c.persist(ctx, tries{what: "offsets of " + at.String()}, func(ctx context.Context) error {
+	err = c.persist(ctx, tries{what: "offsets of " + at.String(), rights: []right{onTopic("Describe", topic)}}, func(ctx context.Context) error {
 		if start, err = c.offset(ctx, at, timeEarliest); err != nil {
 			return err
 		}

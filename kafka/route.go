@@ -3,6 +3,8 @@ package kafka
 import (
 	"context"
 	"fmt"
+	"net"
+	"strconv"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -58,7 +60,7 @@ func (c *Client) leader(ctx context.Context, p place) (leader, error) {
 	}
 	topic := cluster.topics[p.topic]
 	if topic.ErrorCode != 0 {
-		return leader{}, refusal(topic.ErrorCode, "topic %s", p.topic)
+		return leader{}, explain(refusal(topic.ErrorCode, "topic %s", p.topic), onTopic("Describe", p.topic))
 	}
 	c.routes.mu.Lock()
 	defer c.routes.mu.Unlock()
@@ -95,7 +97,7 @@ func (c *Client) coordinator(ctx context.Context, o office) (int32, error) {
 		return 0, fmt.Errorf("%s: %w", o, err)
 	}
 	if answer.ErrorCode != 0 {
-		return 0, refusal(answer.ErrorCode, "coordinator of %s", o)
+		return 0, explain(refusal(answer.ErrorCode, "coordinator of %s", o), onGroup("Describe", o.name), onTransactions("Describe", o.name))
 	}
 	c.routes.mu.Lock()
 	defer c.routes.mu.Unlock()
@@ -137,6 +139,8 @@ func (c *Client) atCoordinator(ctx context.Context, o office, ask func(node int3
 // cluster is one answer to a metadata request.
 type cluster struct {
 	controller int32
+	brokers    []string // as they advertise themselves, host:port
+	nodes      []int32  // their ids
 	topics     map[string]kmsg.MetadataResponseTopic
 }
 
@@ -165,6 +169,10 @@ func (c *Client) metadataAt(ctx context.Context, version int16, topics ...string
 		return cluster{}, err
 	}
 	found := cluster{controller: answer.ControllerID, topics: make(map[string]kmsg.MetadataResponseTopic)}
+	for _, b := range answer.Brokers {
+		found.brokers = append(found.brokers, net.JoinHostPort(b.Host, strconv.Itoa(int(b.Port))))
+		found.nodes = append(found.nodes, b.NodeID)
+	}
 	for _, topic := range answer.Topics {
 		if topic.Topic != nil {
 			found.topics[*topic.Topic] = topic

@@ -39,6 +39,11 @@ type transaction struct {
 	silent  bool // the broker takes no note
 }
 
+// rights are what its requests need, beside others.
+func (t *transaction) rights(others ...right) []right {
+	return append(others, onTransactions("Write", t.id))
+}
+
 func (t *transaction) office() office { return office{transactionKey, t.id} }
 
 // begin gets a new producer epoch, which aborts whatever an earlier owner left open and fences that owner.
@@ -54,7 +59,7 @@ func (t *transaction) advance(ctx context.Context, from producer) error {
 	request.Version, request.TransactionalID = 3, kmsg.StringPtr(t.id)
 	request.TransactionTimeoutMillis = int32(t.timeout.Milliseconds())
 	request.ProducerID, request.ProducerEpoch = from.id, from.epoch
-	return t.client.persist(ctx, tries{what: "begin " + t.id}, func(ctx context.Context) error {
+	return t.client.persist(ctx, tries{what: "begin " + t.id, rights: t.rights(onCluster("IdempotentWrite"))}, func(ctx context.Context) error {
 		return t.client.atCoordinator(ctx, t.office(), func(node int32) error {
 			answer, err := call[*kmsg.InitProducerIDResponse](ctx, t.client, order{request: &request, node: node})
 			if err != nil {
@@ -108,7 +113,7 @@ func (t *transaction) add(ctx context.Context, places []place) error {
 		var others error
 		for _, topic := range answer.Topics {
 			for _, p := range topic.Partitions {
-				err := refusal(p.ErrorCode, "add %s/%d to %s", topic.Topic, p.Partition, t.id)
+				err := explain(refusal(p.ErrorCode, "add %s/%d to %s", topic.Topic, p.Partition, t.id), onTopic("Write", topic.Topic))
 				if p.ErrorCode != 0 && p.ErrorCode != codeNotAttempted {
 					return err
 				}
@@ -164,7 +169,7 @@ func (t *transaction) offsets(ctx context.Context, m member, at place, next int6
 
 // offset sends a TxnOffsetCommit to the group's coordinator.
 func (t *transaction) offset(ctx context.Context, request *kmsg.TxnOffsetCommitRequest, at place) error {
-	what := tries{what: "commit offset of " + at.String(), unsent: true}
+	what := tries{what: "commit offset of " + at.String(), unsent: true, rights: t.rights(onGroup("Read", t.group), onTopic("Read", at.topic))}
 	return t.client.persist(ctx, what, func(ctx context.Context) error {
 		return t.client.atCoordinator(ctx, office{groupKey, t.group}, func(node int32) error {
 			answer, err := call[*kmsg.TxnOffsetCommitResponse](ctx, t.client, order{request: request, node: node})
@@ -185,7 +190,7 @@ func (t *transaction) end(ctx context.Context, commit bool) error {
 	request := kmsg.NewEndTxnRequest()
 	request.Version, request.TransactionalID, request.Commit = 1, t.id, commit
 	request.ProducerID, request.ProducerEpoch = t.writer.by.id, t.writer.by.epoch
-	err := t.client.persist(ctx, tries{what: "end transaction of " + t.id}, func(ctx context.Context) error {
+	err := t.client.persist(ctx, tries{what: "end transaction of " + t.id, rights: t.rights()}, func(ctx context.Context) error {
 		return t.client.atCoordinator(ctx, t.office(), func(node int32) error {
 			answer, err := call[*kmsg.EndTxnResponse](ctx, t.client, order{request: &request, node: node})
 			if err != nil {
@@ -202,7 +207,7 @@ func (t *transaction) end(ctx context.Context, commit bool) error {
 
 // ask sends a request to the transaction coordinator, repeating it only where it surely did nothing.
 func (t *transaction) ask(ctx context.Context, what string, request kmsg.Request, check func(kmsg.Response) error) error {
-	return t.client.persist(ctx, tries{what: what + " to " + t.id, unsent: true}, func(ctx context.Context) error {
+	return t.client.persist(ctx, tries{what: what + " to " + t.id, unsent: true, rights: t.rights(onGroup("Read", t.group))}, func(ctx context.Context) error {
 		return t.client.atCoordinator(ctx, t.office(), func(node int32) error {
 			answer, err := call[kmsg.Response](ctx, t.client, order{request: request, node: node})
 			if err != nil {
@@ -300,7 +305,7 @@ type member struct {
 func (c *Client) alive(ctx context.Context, m member) error {
 	request := kmsg.NewHeartbeatRequest()
 	request.Version, request.Group, request.Generation, request.MemberID = 3, m.group, m.generation, m.id
-	return c.persist(ctx, tries{what: "heartbeat of " + m.group}, func(ctx context.Context) error {
+	return c.persist(ctx, tries{what: "heartbeat of " + m.group, rights: []right{onGroup("Read", m.group)}}, func(ctx context.Context) error {
 		return c.atCoordinator(ctx, office{groupKey, m.group}, func(node int32) error {
 			answer, err := call[*kmsg.HeartbeatResponse](ctx, c, order{request: &request, node: node})
 			if err != nil {
@@ -330,7 +335,7 @@ func (c *Client) committedNote(ctx context.Context, group string, at place) (off
 	topic := kmsg.NewOffsetFetchRequestTopic()
 	topic.Topic, topic.Partitions = at.topic, []int32{at.partition}
 	request.Topics = append(request.Topics, topic)
-	err = c.persist(ctx, tries{what: "offset of group " + group}, func(ctx context.Context) error {
+	err = c.persist(ctx, tries{what: "offset of group " + group, rights: []right{onGroup("Describe", group), onTopic("Describe", at.topic)}}, func(ctx context.Context) error {
 		return c.atCoordinator(ctx, office{groupKey, group}, func(node int32) error {
 			answer, err := call[*kmsg.OffsetFetchResponse](ctx, c, order{request: &request, node: node})
 			switch {

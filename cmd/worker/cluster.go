@@ -118,8 +118,12 @@ func (n *Connection) verify(ctx context.Context, c *Cluster, output string, logg
 	return err
 }
 
-// unreachable adds what to do about brokers that do not answer.
+// unreachable adds what to do about brokers that do not answer, where the error does not say.
 func unreachable(err error) error {
+	var elsewhere *kafka.Unreached
+	if errors.As(err, &elsewhere) {
+		return err
+	}
 	return fmt.Errorf("%w: check KAFKA_BROKERS (and KAFKA_TLS, KAFKA_SASL_MECHANISM), or start 'chatlake up'", err)
 }
 
