@@ -118,6 +118,23 @@ func (n *Connection) verify(ctx context.Context, c *Cluster, output string, logg
 	return err
 }
 
+// warnOtherGroups says where another group reads the containers that this extractor's group should read alone: each page
+// would be read, and written, twice.
+func (n *Connection) warnOtherGroups(ctx context.Context, mine string, logger *slog.Logger) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	others, err := n.Client.OtherGroups(ctx, n.Topics.Containers, mine)
+	if err != nil {
+		logger.Debug("other groups were not looked for", "error", err)
+		return
+	}
+	if len(others) > 0 {
+		logger.Warn("another consumer group reads this prefix's containers: every page is extracted once for each group. "+
+			"Let all extractors of a prefix have the same EXTRACTOR_GROUP, and delete the offsets of a group that is no longer used",
+			"topic", n.Topics.Containers, "mine", mine, "others", strings.Join(others, " "))
+	}
+}
+
 // unreachable adds what to do about brokers that do not answer, where the error does not say.
 func unreachable(err error) error {
 	var elsewhere *kafka.Unreached
