@@ -71,7 +71,7 @@ func (d *draft) fits(r *schemas.Record) bool {
 	if target == 0 {
 		target = batchTarget
 	}
-	return d.count == 0 || len(d.plain)+framedSize(r, int64(d.count), d.since(r)) <= target
+	return d.count == 0 || len(d.plain)+mostSize(r) <= target || len(d.plain)+framedSize(r, int64(d.count), d.since(r)) <= target
 }
 
 // since is the record's timestamp after that of the batch's first.
@@ -105,6 +105,15 @@ func recordSize(r *schemas.Record, offset, since int64) int {
 	}
 	for i := range r.Headers {
 		size += bytesSize(len(r.Headers[i].Key)) + bytesSize(len(r.Headers[i].Value))
+	}
+	return size
+}
+
+// mostSize is no less than framedSize and costs less to know: no number takes more than ten bytes.
+func mostSize(r *schemas.Record) int {
+	size := 64 + len(r.Key) + len(r.Value)
+	for i := range r.Headers {
+		size += 20 + len(r.Headers[i].Key) + len(r.Headers[i].Value)
 	}
 	return size
 }

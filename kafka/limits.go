@@ -106,9 +106,16 @@ func (c *Client) assume(topic, why string, bytes int) {
 // tooLarge finds the first record that its topic does not take.
 func (c *Client) tooLarge(records []schemas.Record) *TooLarge {
 	var alone draft
+	var l limit
+	topic := ""
 	for i := range records {
 		r := &records[i]
-		l := c.limit(r.Topic)
+		if r.Topic != topic {
+			topic, l = r.Topic, c.limit(r.Topic)
+		}
+		if batchHeader+mostSize(r) <= l.bytes {
+			continue
+		}
 		size := batchHeader + framedSize(r, 0, 0)
 		if size > l.bytes && !l.plain {
 			alone.reset()
