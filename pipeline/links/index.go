@@ -25,7 +25,7 @@ import (
 
 // layout is the version of keys and values; another one on disk is dropped and built anew. Messages are kept as they were
 // encoded, so their schema is a part of it.
-var layout = "3 " + schemas.MessageSchema.Sum()
+var layout = "4 " + schemas.MessageSchema.Sum()
 
 // Index is the cache of one process, over all its partitions.
 type Index struct {
