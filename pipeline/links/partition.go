@@ -3,6 +3,7 @@ package links
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -239,7 +240,7 @@ func (p *Partition) Body(at Place) ([]byte, error) {
 	}
 	v, err := p.get(p.at(keyBody, at.text()))
 	if err == nil && v == nil {
-		err = p.fail("read", errors.New("a message's value is not there: stop the process and delete the directory, it is built anew"))
+		err = p.fail("read", fmt.Errorf("%w: a message's value is not there", errBroken))
 	}
 	return v, err
 }
