@@ -107,22 +107,38 @@ type Reader interface {
 type Batch struct {
 	Records []schemas.Record
 	Next    int64
-	Skipped []Skipped // offsets that could not be read, in order
+	// Skipped are the ranges below Next that could not be read, whoever wrote or damaged them. They are not read again, so
+	// whoever commits Next leaves a dead letter for each, or stops where nothing may be missing.
+	Skipped []Damaged
 }
 
-// Skipped are the offsets of a batch in the topic that nobody can read, from First to Last, and why.
-type Skipped struct {
+// Damaged is a range of offsets of a topic that could not be read.
+type Damaged struct {
 	First, Last int64
 	Why         string
+}
+
+// Unreadable says that a part of a topic which had to be read whole could not be.
+type Unreadable struct {
+	Topic string
+	Damaged
+}
+
+func (e *Unreadable) Error() string {
+	return fmt.Sprintf("%s: offsets %d to %d cannot be read: %s", e.Topic, e.First, e.Last, e.Why)
 }
 
 // maxStill is how long reading to an offset may show nothing, though the topic was said to go on.
 const maxStill = time.Minute
 
-// ReadTo hands the records of a topic from an offset to another to fn, in order. It is an error where for a minute
-// nothing comes although the topic is said to reach further: waiting on would look like work.
+// ReadTo hands the records of a topic from an offset to another to fn, in order. What cannot be read is an *Unreadable. It
+// is an error, too, where for a minute nothing comes although the topic is said to reach further: waiting on would look
+// like work.
 func ReadTo(ctx context.Context, l Log, s Span, fn func(*schemas.Record) error) error {
 	return ReadBatches(ctx, l, s, func(b *Batch) error {
+		if len(b.Skipped) > 0 {
+			return &Unreadable{s.Topic, b.Skipped[0]}
+		}
 		for i := range b.Records {
 			if err := fn(&b.Records[i]); err != nil {
 				return err
@@ -132,7 +148,7 @@ func ReadTo(ctx context.Context, l Log, s Span, fn func(*schemas.Record) error) 
 	})
 }
 
-// ReadBatches is ReadTo for who has to know what could not be read. What lies beyond the span is cut off.
+// ReadBatches is ReadTo for who goes on past what cannot be read. What lies beyond the span is cut off.
 func ReadBatches(ctx context.Context, l Log, s Span, fn func(*Batch) error) error {
 	r := l.Reader(s.Topic, s.From)
 	moved := time.Now()
@@ -143,7 +159,7 @@ func ReadBatches(ctx context.Context, l Log, s Span, fn func(*Batch) error) erro
 		}
 		l.Beat()
 		b.Records = before(b.Records, s.To, func(r *schemas.Record) int64 { return r.Offset })
-		b.Skipped = before(b.Skipped, s.To, func(k *Skipped) int64 { return k.First })
+		b.Skipped = before(b.Skipped, s.To, func(k *Damaged) int64 { return k.First })
 		if err := fn(&b); err != nil {
 			return err
 		}

@@ -230,7 +230,7 @@ func (r *Reader) look(maxBytes int) (pipeline.Batch, <-chan struct{}, error) {
 			continue
 		}
 		if l.faults.Unreadable != nil && l.faults.Unreadable(rec) {
-			b.Skipped = append(b.Skipped, pipeline.Skipped{First: rec.Offset, Last: rec.Offset, Why: "a fault that was asked for"})
+			b.Skipped = append(b.Skipped, pipeline.Damaged{First: rec.Offset, Last: rec.Offset, Why: "a fault that was asked for"})
 			continue
 		}
 		full := l.faults.MaxRecords > 0 && len(b.Records)+len(b.Skipped) >= l.faults.MaxRecords

@@ -2,6 +2,7 @@ package normalize
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -147,6 +148,10 @@ func (s *session) pageIs(ctx context.Context, w witness) (is bool, err error) {
 		is = p.ID == w.id && p.Time.UnixMilli() == w.time
 		return nil
 	})
+	var damaged *pipeline.Unreadable
+	if errors.As(err, &damaged) {
+		return false, nil
+	}
 	return is, err
 }
 
@@ -176,14 +181,18 @@ func (s *session) identify(ctx context.Context, start, stable int64) (seen ident
 	}
 	var pages []witness
 	span := pipeline.Span{Topic: s.Topics.Messages, From: max(first, end-witnessOffsets), To: end}
-	err = pipeline.ReadTo(ctx, s.log, span, func(r *schemas.Record) error {
-		value, err := s.message(ctx, r, &s.value)
-		p := &s.value.Provenance
-		if err != nil || value == nil || p.RawTopic != s.Topics.RawPages || p.RawPartition != int64(s.log.ID()) {
-			return err
+	err = pipeline.ReadBatches(ctx, s.log, span, func(b *pipeline.Batch) error {
+		for i := range b.Records {
+			value, err := s.message(ctx, &b.Records[i], &s.value)
+			p := &s.value.Provenance
+			if err != nil {
+				return err
+			}
+			if value != nil && p.RawTopic == s.Topics.RawPages && p.RawPartition == int64(s.log.ID()) {
+				pages = append(pages, witness{p.RawOffset, p.PageID, int64(p.ExtractedAt)})
+				seen.last = max(seen.last, p.RawOffset)
+			}
 		}
-		pages = append(pages, witness{p.RawOffset, p.PageID, int64(p.ExtractedAt)})
-		seen.last = max(seen.last, p.RawOffset)
 		return nil
 	})
 	slices.Reverse(pages)

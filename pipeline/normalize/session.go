@@ -141,7 +141,7 @@ func (s *session) detach() {
 
 // skip dead-letters offsets of the topic of raw pages that nobody can read. What follows them does not belong to what was
 // before them.
-func (s *session) skip(k *pipeline.Skipped) error {
+func (s *session) skip(k *pipeline.Damaged) error {
 	if err := s.flush(); err != nil {
 		return err
 	}
