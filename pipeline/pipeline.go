@@ -112,6 +112,27 @@ type Batch struct {
 	Skipped []Damaged
 }
 
+// Each hands records and what could not be read to two functions, in the order of their offsets.
+func (b *Batch) Each(record func(*schemas.Record) error, damaged func(*Damaged) error) error {
+	skipped := b.Skipped
+	for i := range b.Records {
+		for ; len(skipped) > 0 && skipped[0].First < b.Records[i].Offset; skipped = skipped[1:] {
+			if err := damaged(&skipped[0]); err != nil {
+				return err
+			}
+		}
+		if err := record(&b.Records[i]); err != nil {
+			return err
+		}
+	}
+	for i := range skipped {
+		if err := damaged(&skipped[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Damaged is a range of offsets of a topic that could not be read.
 type Damaged struct {
 	First, Last int64

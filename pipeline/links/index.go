@@ -195,7 +195,7 @@ func (q quiet) Errorf(format string, args ...any) {
 
 // Fatalf is for faults after which Pebble cannot go on; it must not return.
 func (q quiet) Fatalf(format string, args ...any) {
-	err := errors.New(fmt.Sprintf(format, args...))
+	err := fmt.Errorf(format, args...)
 	for _, a := range args {
 		if cause, ok := a.(error); ok {
 			err = fmt.Errorf("%w (%s)", cause, format)

@@ -63,10 +63,7 @@ func (s *session) sameCut(m *schemas.Message, value []byte, digest uint64) (bool
 	if i < 0 {
 		return false, nil
 	}
-	limit, err := strconv.Atoi(old.Issues[i].Attributes.Get("limit"))
-	if err != nil {
-		return false, nil // no issue of ours
-	}
+	limit, _ := strconv.Atoi(old.Issues[i].Attributes.Get("limit")) // 0: no issue of ours, and nothing will be the same
 	c := *m
 	c.Issues = slices.Clone(m.Issues)
 	for cut(&c, limit) {

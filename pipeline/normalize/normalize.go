@@ -122,14 +122,7 @@ func (s *session) follow(ctx context.Context, end int64) error {
 
 // batch normalizes what one fetch brought, with transactions between where much has gathered.
 func (s *session) batch(ctx context.Context, b *pipeline.Batch, since *time.Time) error {
-	skipped := b.Skipped
-	for i := range b.Records {
-		r := &b.Records[i]
-		for ; len(skipped) > 0 && skipped[0].First < r.Offset; skipped = skipped[1:] {
-			if err := s.skip(&skipped[0]); err != nil {
-				return err
-			}
-		}
+	err := b.Each(func(r *schemas.Record) error {
 		if s.dirty && r.Offset == s.apart {
 			if err := s.commit(ctx); err != nil {
 				return err
@@ -138,17 +131,14 @@ func (s *session) batch(ctx context.Context, b *pipeline.Batch, since *time.Time
 		if err := s.take(r); err != nil {
 			return err
 		}
-		if s.size >= commitBytes || s.dirty && s.apart >= 0 && s.applied.Offset > s.apart {
-			if err := s.commit(ctx); err != nil {
-				return err
-			}
-			*since = s.Now()
+		if s.size < commitBytes && !(s.dirty && s.apart >= 0 && s.applied.Offset > s.apart) {
+			return nil
 		}
-	}
-	for i := range skipped {
-		if err := s.skip(&skipped[i]); err != nil {
-			return err
-		}
+		*since = s.Now()
+		return s.commit(ctx)
+	}, s.skip)
+	if err != nil {
+		return err
 	}
 	if s.next = b.Next; len(s.group) == 0 {
 		s.applied.Offset = s.next

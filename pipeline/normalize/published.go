@@ -84,7 +84,7 @@ const recalled = 1 << 31
 // message reads a record of the output and gives its value as this normalizer encodes it; nil where it is none of ours.
 func (s *session) message(ctx context.Context, r *schemas.Record, m *schemas.Message) ([]byte, error) {
 	id, body, err := schemas.Frame(r.Value)
-	if err != nil {
+	if errors.Is(err, schemas.ErrFrame) {
 		s.Logger.Error("a record that is no message of chatlake is passed over", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset)
 		return nil, nil
 	}

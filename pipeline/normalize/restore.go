@@ -231,27 +231,18 @@ func (s *session) rebuild(ctx context.Context, to int64) error {
 		return nil
 	}
 	err := pipeline.ReadBatches(ctx, s.log, pipeline.Span{Topic: s.Topics.RawPages, From: s.applied.Offset, To: to}, func(b *pipeline.Batch) error {
-		skipped := b.Skipped
-		for i := range b.Records {
-			for ; len(skipped) > 0 && skipped[0].First < b.Records[i].Offset; skipped = skipped[1:] {
-				if err := s.skip(&skipped[0]); err != nil {
-					return err
-				}
-			}
-			if err := s.take(&b.Records[i]); err != nil {
+		err := b.Each(func(r *schemas.Record) error {
+			if err := s.take(r); err != nil {
 				return err
 			}
-			if pages++; pages%256 == 0 {
-				s.log.Beat()
-				if err := flush(); err != nil {
-					return err
-				}
+			if pages++; pages%256 != 0 {
+				return nil
 			}
-		}
-		for i := range skipped {
-			if err := s.skip(&skipped[i]); err != nil {
-				return err
-			}
+			s.log.Beat()
+			return flush()
+		}, s.skip)
+		if err != nil {
+			return err
 		}
 		s.detach()
 		return nil
