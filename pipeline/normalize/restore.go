@@ -11,58 +11,68 @@ import (
 	"chatlake/schemas"
 )
 
+// ground is what a session finds: the bounds of the topic of raw pages, how far the index has come, and whether the two
+// belong together.
+type ground struct {
+	start, stable int64
+	applied       links.Applied
+	fits          bool
+	seen          identity
+}
+
+func (s *session) survey(ctx context.Context) (g ground, err error) {
+	if g.start, g.stable, err = s.log.Offsets(ctx, s.Topics.RawPages); err != nil {
+		return g, err
+	}
+	if g.applied, g.fits, err = s.index.Applied(); err == nil && g.fits {
+		g.fits, err = s.fits(ctx, &g.applied, g.start, g.stable)
+	}
+	if g.seen.same = g.fits && g.applied.PageOffset >= 0; err == nil && !g.seen.same {
+		g.seen, err = s.identify(ctx, g.start, g.stable)
+	}
+	return g, err
+}
+
 // restore brings the index to the offset that normalizing goes on from, s.next, and gives the end that --once catches up
 // with.
 func (s *session) restore(ctx context.Context) (end int64, err error) {
-	topic := s.Topics.RawPages
-	start, stable, err := s.log.Offsets(ctx, topic)
+	g, err := s.survey(ctx)
 	if err != nil {
 		return 0, err
 	}
-	applied, fits, err := s.index.Applied()
-	if err == nil && fits {
-		fits, err = s.fits(ctx, &applied, start, stable)
-	}
-	seen := identity{same: fits && applied.PageOffset >= 0}
-	if err == nil && !seen.same {
-		seen, err = s.identify(ctx, start, stable)
-	}
-	if err != nil {
-		return 0, err
-	}
-	from := s.log.Committed()
+	topic, from := s.Topics.RawPages, s.log.Committed()
 	switch {
-	case seen.another():
+	case g.seen.another():
 		s.Logger.Warn("the topic of raw pages was deleted and created again: it is normalized from its start", "topic", topic,
 			"partition", s.log.ID(), "committed", from)
-		from, end = -1, stable
+		from, end = -1, g.stable
 		s.dirty = true // an offset that was kept is of the topic before
-	case from < 0 && (fits && applied.Offset > start || !fits && seen.any()):
-		return 0, s.noOffset(&applied, fits, seen.last)
-	case from > stable:
-		if err := s.reaches(ctx, from, stable); err != nil {
+	case from < 0 && (g.fits && g.applied.Offset > g.start || !g.fits && g.seen.any()):
+		return 0, s.noOffset(&g)
+	case from > g.stable:
+		if err := s.reaches(ctx, from, g.stable); err != nil {
 			return 0, err
 		}
 	}
-	if s.Once && (!seen.another() || s.log.Committed() < 0) {
+	if s.Once && (!g.seen.another() || s.log.Committed() < 0) {
 		if _, end, err = pipeline.Settled(ctx, s.log, topic, s.Logger); err != nil {
 			return 0, err
 		}
 	}
-	if from >= 0 && from < start {
+	if from >= 0 && from < g.start {
 		s.Logger.Error("raw pages were removed before they were normalized: give the topic a longer retention",
-			"topic", topic, "partition", s.log.ID(), "from", from, "to", start)
+			"topic", topic, "partition", s.log.ID(), "from", from, "to", g.start)
 	}
-	s.next = max(from, start)
+	s.next = max(from, g.start)
 	s.floor = s.next
-	if fits = fits && applied.Offset <= s.next && (applied.Offset >= start || applied.Offset == from); fits {
+	if g.fits = g.fits && g.applied.Offset <= s.next && (g.applied.Offset >= g.start || g.applied.Offset == from); g.fits {
 		// All that was normalized is in it, though retention may have come past it since.
-		s.applied = applied
-		s.applied.Offset = max(applied.Offset, start)
-	} else if err := s.reset(start, seen); err != nil {
+		s.applied = g.applied
+		s.applied.Offset = max(g.applied.Offset, g.start)
+	} else if err := s.reset(g.start, g.seen); err != nil {
 		return 0, err
 	}
-	return end, s.catchUp(ctx, fits)
+	return end, s.catchUp(ctx, g.fits)
 }
 
 // reset drops the index where it can be built again.
@@ -96,15 +106,15 @@ func (s *session) catchUp(ctx context.Context, fits bool) error {
 	return nil
 }
 
-func (s *session) noOffset(applied *links.Applied, fits bool, last int64) error {
-	if fits {
+func (s *session) noOffset(g *ground) error {
+	if applied := &g.applied; g.fits {
 		return fmt.Errorf("the consumer group has no offset for partition %d of %s, but its state holds all up to offset %d: the group was deleted "+
 			"or its offsets have expired, and going on would publish everything again; set the group's offset to %d with Kafka's own tools, or "+
 			"normalize into a new output (NORMALIZER_OUTPUT)", s.log.ID(), s.Topics.RawPages, applied.Offset, applied.Offset)
 	}
 	return fmt.Errorf("the consumer group has no offset for partition %d of %s, but %s holds messages of its pages, up to offset %d at least: the group "+
 		"was deleted or its offsets have expired, and going on would publish everything again; set the group's offset to where it was with Kafka's own "+
-		"tools, or normalize into a new output (NORMALIZER_OUTPUT)", s.log.ID(), s.Topics.RawPages, s.Topics.Messages, last)
+		"tools, or normalize into a new output (NORMALIZER_OUTPUT)", s.log.ID(), s.Topics.RawPages, s.Topics.Messages, g.seen.last)
 }
 
 // reaches waits until the topic shows the offset to go on from, where it has it at all.
