@@ -38,7 +38,7 @@ func NewNormalizer(ctx context.Context, s NormalizerSettings, once bool, logger 
 	return &Normalizer{
 		Connection: n, index: index, settings: s, once: once,
 		Stage: normalize.New(normalize.Config{
-			Topics: n.Topics, IDs: n.IDs,
+			Topics: n.Topics, IDs: n.IDs, Texts: n.Registry.Text,
 			Decoders: decoders, Index: index, Lookups: s.asks(), CommitInterval: s.Interval, Once: once, Version: "chatlake/" + Version, Logger: logger,
 		}),
 	}, nil
