@@ -76,6 +76,7 @@ type Client struct {
 	sequence  atomic.Int32 // correlation ids
 	frames    sync.Pool    // *[]byte of requests that were answered
 	routes    routes
+	pulses    pulses
 }
 
 // NewClient checks the settings. It does no I/O: see Ping.

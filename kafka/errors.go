@@ -207,7 +207,9 @@ type tries struct {
 func (c *Client) persist(ctx context.Context, t tries, call func(context.Context) error) error {
 	began, reported := time.Now(), time.Now()
 	for pause := c.timing.backoff; ; pause = min(2*pause, time.Second) {
+		turn(ctx)
 		err := call(ctx)
+		turn(ctx)
 		if err == nil {
 			return nil
 		}

@@ -22,6 +22,7 @@ type Partition struct {
 	committed   int64
 	transaction *transaction
 	beaten      atomic.Int64 // unix nanoseconds
+	pulse       *pulse
 
 	mu   sync.Mutex
 	over error // why nothing may be committed any more
@@ -38,7 +39,10 @@ func (p *Partition) Total() int { return p.owner.total }
 func (p *Partition) Committed() int64 { return p.committed }
 
 // Beat says that the partition is alive; Read and Commit say so by themselves.
-func (p *Partition) Beat() { p.beaten.Store(time.Now().UnixNano()) }
+func (p *Partition) Beat() {
+	p.beaten.Store(time.Now().UnixNano())
+	p.pulse.beat()
+}
 
 // Reader reads the same partition of a topic; see Client.Reader.
 func (p *Partition) Reader(topic string, from int64) *Reader {
@@ -126,8 +130,12 @@ func outlast(ctx context.Context, grace, limit time.Duration) (context.Context, 
 func (w *owner) hold(ctx context.Context, m member, id int32) bool {
 	driver := place{w.Topic, id}
 	t := &transaction{client: w.client, id: fmt.Sprintf("%s-%d", w.Group, id), group: w.Group, timeout: w.TransactionTimeout}
+	pulse, stop := w.client.pulses.start("session of " + driver.String())
+	defer stop()
+	ctx = withPulse(ctx, pulse)
 	for pause := w.client.timing.sessions; ; {
 		began := time.Now()
+		pulse.beat()
 		p, err := w.begin(ctx, m, driver, t)
 		if err == nil {
 			err = w.drive(ctx, p)
@@ -201,7 +209,7 @@ func (w *owner) begin(ctx context.Context, m member, driver place, t *transactio
 	if err != nil {
 		return nil, interrupt(err)
 	}
-	p := &Partition{owner: w, member: m, driver: driver, committed: committed, transaction: t}
+	p := &Partition{owner: w, member: m, driver: driver, committed: committed, transaction: t, pulse: pulseOf(ctx)}
 	p.Beat()
 	return p, nil
 }
