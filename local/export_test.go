@@ -9,3 +9,9 @@ func BrowserGuard(host string, next http.Handler) http.Handler {
 
 // RegistryHTTP is the registry's HTTP server.
 func RegistryHTTP(s *Server) *http.Server { return s.registry.server }
+
+// WithFree has a configuration ask free, in place of the file system, how many bytes are free.
+func WithFree(c Config, free func(dir string) (int64, error)) Config {
+	c.free = free
+	return c
+}

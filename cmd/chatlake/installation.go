@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"time"
 
 	"chatlake/cmd/worker"
 	"chatlake/local"
@@ -36,13 +37,59 @@ func openInstallation(ctx context.Context, c local.Config, want worker.Cluster) 
 		Brokers: server.Brokers(), RegistryURL: server.RegistryURL(),
 		Prefix: want.Prefix, Partitions: want.Partitions, LogLevel: want.LogLevel, LogFormat: want.LogFormat,
 	}}
-	ctx, cancel := context.WithTimeout(ctx, prepareTime)
-	defer cancel()
-	// The embedded broker's compaction is not crash-safe, so nothing of it is compacted.
-	if i.created, err = i.cluster.Prepare(ctx, "", false, c.Logger); err != nil {
-		return nil, errors.Join(err, server.Close())
+	err = i.run(ctx, func(ctx context.Context) (err error) {
+		ctx, cancel := context.WithTimeout(ctx, prepareTime)
+		defer cancel()
+		// The embedded broker's compaction is not crash-safe, so nothing of it is compacted.
+		i.created, err = i.cluster.Prepare(ctx, "", false, c.Logger)
+		return err
+	})
+	if err != nil {
+		return nil, i.close(err)
 	}
 	return i, nil
+}
+
+// endTime is how long work may take to end once the installation can write no more: its index may hang on the same disk.
+const endTime = 3 * time.Second
+
+// run does work until it ends or the installation can write no more, which is then the error.
+func (i *installation) run(ctx context.Context, work func(context.Context) error) error {
+	return runUntil(ctx, i.server.Failed(), work)
+}
+
+func runUntil(ctx context.Context, failed <-chan error, work func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	ended := make(chan error, 1)
+	go func() { ended <- work(ctx) }()
+	select {
+	case err := <-ended:
+		select {
+		case err := <-failed: // work has noticed it first
+			return err
+		default:
+			return err
+		}
+	case err := <-failed:
+		cancel(err)
+		late := time.NewTimer(endTime)
+		defer late.Stop()
+		select {
+		case <-ended:
+		case <-late.C: // it ends with the process, as by a kill
+		}
+		return err
+	}
+}
+
+// close ends broker and registry. The error of what was done with them is the one to tell, where there is one.
+func (i *installation) close(err error) error {
+	closed := i.server.Close()
+	if errors.Is(err, local.ErrNoSpace) || errors.Is(err, local.ErrWrite) {
+		return err
+	}
+	return errors.Join(err, closed)
 }
 
 // stateDir is where the normalizer's index lies, beside the broker's files.

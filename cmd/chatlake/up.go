@@ -115,8 +115,7 @@ func (t *tool) up(ctx context.Context, o upOptions) error {
 		return err
 	}
 	// The stages end before the broker does: a transaction that is open when it closes would be lost.
-	err = t.upRun(ctx, plan, in)
-	return errors.Join(err, in.server.Close())
+	return in.close(in.run(ctx, func(ctx context.Context) error { return t.upRun(ctx, plan, in) }))
 }
 
 func (t *tool) upRun(ctx context.Context, plan *upPlan, in *installation) error {
