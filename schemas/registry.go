@@ -20,14 +20,16 @@ type RegistryConfig struct {
 	// Patience is how long Register, ID, IDs and Patient ask again a registry that is starting, busy (429, 5xx; Retry-After
 	// is obeyed) or not reachable. 0: never.
 	Patience time.Duration
+	// Waiting, if set, is called with the reason before such a call waits for the first time.
+	Waiting func(error)
 }
 
 // Registry is a Confluent-compatible schema registry
 // (https://docs.confluent.io/platform/current/schema-registry/develop/api.html).
 type Registry struct {
-	client   *sr.Client
-	url      string
-	patience time.Duration
+	client *sr.Client
+	url    string
+	wait   patience
 }
 
 // OpenRegistry makes a client; it does not call the registry yet.
@@ -46,7 +48,7 @@ func openRegistry(c RegistryConfig, transport http.RoundTripper) (*Registry, err
 	if err != nil {
 		return nil, fmt.Errorf("schema registry %s: %w", c.URL, err)
 	}
-	return &Registry{client: client, url: c.URL, patience: c.Patience}, nil
+	return &Registry{client: client, url: c.URL, wait: patience{c.Patience, c.Waiting}}, nil
 }
 
 // ErrNotRegistered says that the registry does not hold a schema under a subject.
@@ -55,7 +57,7 @@ var ErrNotRegistered = errors.New("schema is not registered")
 // Register puts a subject under FULL_TRANSITIVE compatibility and registers s there, or finds it there. It returns the
 // schema's id.
 func (r *Registry) Register(ctx context.Context, subject string, s *Schema) (id int, err error) {
-	err = patiently(ctx, r.patience, func(ctx context.Context) error {
+	err = r.wait.call(ctx, func(ctx context.Context) error {
 		for _, res := range r.client.SetCompatibility(ctx, sr.SetCompatibility{Level: sr.CompatFullTransitive}, subject) {
 			if res.Err != nil {
 				return r.fail(fmt.Sprintf("set compatibility of %s", subject), res.Err)
@@ -67,7 +69,7 @@ func (r *Registry) Register(ctx context.Context, subject string, s *Schema) (id 
 		return 0, err
 	}
 	// The id that registration returns is the one that counts: the latest version may be another writer's.
-	err = patiently(ctx, r.patience, func(ctx context.Context) (err error) {
+	err = r.wait.call(ctx, func(ctx context.Context) (err error) {
 		if id, err = r.client.RegisterSchema(ctx, subject, sr.Schema{Schema: s.Text, Type: sr.TypeAvro}, -1, -1); err != nil {
 			return r.fail(fmt.Sprintf("register schema %s as %s", s.Name, subject), err)
 		}
@@ -78,7 +80,7 @@ func (r *Registry) Register(ctx context.Context, subject string, s *Schema) (id 
 
 // ID finds the id of s under a subject. An ErrNotRegistered names the remedy.
 func (r *Registry) ID(ctx context.Context, subject string, s *Schema) (id int, err error) {
-	err = patiently(ctx, r.patience, func(ctx context.Context) error {
+	err = r.wait.call(ctx, func(ctx context.Context) error {
 		found, err := r.client.LookupSchema(ctx, subject, sr.Schema{Schema: s.Text, Type: sr.TypeAvro})
 		if err == nil {
 			id = found.ID
@@ -121,7 +123,7 @@ func (r *Registry) Text(ctx context.Context, id int) (string, error) {
 
 // Patient is Text with the registry's patience, for who cannot ask again.
 func (r *Registry) Patient(ctx context.Context, id int) (text string, err error) {
-	err = patiently(ctx, r.patience, func(ctx context.Context) (err error) {
+	err = r.wait.call(ctx, func(ctx context.Context) (err error) {
 		text, err = r.Text(ctx, id)
 		return err
 	})

@@ -107,10 +107,16 @@ const (
 	mostPause  = 4 * time.Second
 )
 
-// patiently calls the registry until it answers, for at most patience or up to the deadline of ctx. It gives up, with the
-// last error, before a pause that would go beyond.
-func patiently(ctx context.Context, patience time.Duration, call func(context.Context) error) error {
-	until := time.Now().Add(patience)
+// patience is how long a call asks again, and who is to know that it does.
+type patience struct {
+	most    time.Duration
+	waiting func(error) // may be nil
+}
+
+// call calls the registry until it answers, or its time or the deadline of ctx is over. It gives up, with the last error,
+// before a pause that would go beyond.
+func (p patience) call(ctx context.Context, call func(context.Context) error) error {
+	until := time.Now().Add(p.most)
 	if d, ok := ctx.Deadline(); ok && d.Before(until) {
 		until = d
 	}
@@ -123,6 +129,9 @@ func patiently(ctx context.Context, patience time.Duration, call func(context.Co
 		wait := max(pause, asked)
 		if time.Now().Add(wait).After(until) {
 			return err
+		}
+		if pause == firstPause && p.waiting != nil {
+			p.waiting(err)
 		}
 		timer := time.NewTimer(wait)
 		select {

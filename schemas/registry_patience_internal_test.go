@@ -72,7 +72,10 @@ func TestRegistryIsAskedAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				fake := srfake.NewRegistry()
-				r, err := openRegistry(RegistryConfig{URL: "http://registry.test", Patience: 30 * time.Second}, &moody{registry: handled{fake.Handler()}, fault: c.fault})
+				var said int
+				r, err := openRegistry(RegistryConfig{
+					URL: "http://registry.test", Patience: 30 * time.Second, Waiting: func(error) { said++ },
+				}, &moody{registry: handled{fake.Handler()}, fault: c.fault})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -89,6 +92,9 @@ func TestRegistryIsAskedAgain(t *testing.T) {
 				}
 				if took := time.Since(began); took < c.atLeast || took > 30*time.Second {
 					t.Errorf("took %s", took)
+				}
+				if said < 1 || said > 4 {
+					t.Errorf("said %d times that it waits, in four calls", said)
 				}
 			})
 		})

@@ -101,7 +101,7 @@ type stages struct {
 	normalizer *worker.Normalizer
 	group      string            // the normalizer's
 	on         map[string]string // tenants, by the platforms that are on
-	stops      []func()
+	stop       func()            // of metrics and health
 }
 
 // openStages connects both stages and lets them answer metrics.
@@ -124,12 +124,9 @@ func openStages(ctx context.Context, e worker.ExtractorSettings, n worker.Normal
 	if s.normalizer, err = worker.NewNormalizer(ctx, n, false, logger); err != nil {
 		return nil, err
 	}
-	for _, serve := range []func(*slog.Logger) (func(), error){s.extractor.Serve, s.normalizer.Serve} {
-		stop, err := serve(logger)
-		if err != nil {
-			return nil, err
-		}
-		s.stops = append(s.stops, stop)
+	s.stop, err = worker.Serve(s.extractor, s.normalizer, logger)
+	if err != nil {
+		return nil, err
 	}
 	return s, nil
 }
@@ -159,8 +156,8 @@ func ignoreCancelled(err error) error {
 }
 
 func (s *stages) close() error {
-	for _, stop := range s.stops {
-		stop()
+	if s.stop != nil {
+		s.stop()
 	}
 	var err error
 	if s.extractor != nil {

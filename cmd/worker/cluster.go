@@ -3,10 +3,11 @@ package worker
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -59,8 +60,13 @@ func (c *Cluster) loopback() bool {
 }
 
 // Registry makes a client of the schema registry.
-func (c *Cluster) Registry() (*schemas.Registry, error) {
-	config := schemas.RegistryConfig{URL: c.RegistryURL, Username: c.RegistryUsername, Password: string(c.RegistryPassword)}
+func (c *Cluster) Registry(logger *slog.Logger) (*schemas.Registry, error) {
+	config := schemas.RegistryConfig{
+		URL: c.RegistryURL, Username: c.RegistryUsername, Password: string(c.RegistryPassword), Patience: startTime,
+		Waiting: func(err error) {
+			logger.Warn("the schema registry does not answer yet, or is busy: asked again", "for", startTime, "error", err)
+		},
+	}
 	if c.RegistryCA != "" {
 		t, err := kafka.TLSConfig(c.RegistryCA, "", "")
 		if err != nil {
@@ -87,7 +93,7 @@ func (c *Cluster) Connect(ctx context.Context, output string, logger *slog.Logge
 	if err != nil {
 		return nil, err
 	}
-	registry, err := c.Registry()
+	registry, err := c.Registry(logger)
 	if err != nil {
 		return nil, err
 	}
@@ -100,26 +106,26 @@ func (c *Cluster) Connect(ctx context.Context, output string, logger *slog.Logge
 }
 
 func (n *Connection) verify(ctx context.Context, c *Cluster, output string, logger *slog.Logger) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
-	if err := n.Client.Ping(ctx); err != nil {
-		return unreachable(err)
-	}
-	total, warnings, err := n.Client.VerifyTopics(ctx, c.topics(output, true))
+	waited, err := reach(ctx, n.Client.Ping, logger)
 	if err != nil {
 		return err
 	}
-	for _, w := range warnings {
-		logger.Warn(w)
-	}
-	n.Partitions = total
-	n.IDs, err = n.Registry.IDs(ctx, n.Topics.Schemas())
-	return err
-}
-
-// unreachable adds what to do about brokers that do not answer.
-func unreachable(err error) error {
-	return fmt.Errorf("%w: check KAFKA_BROKERS (and KAFKA_TLS, KAFKA_SASL_MECHANISM), or start 'chatlake up'", err)
+	return settle(ctx, waited, func() (err error) {
+		total, warnings, err := n.Client.VerifyTopics(ctx, c.topics(output, true))
+		if err != nil {
+			return err
+		}
+		if n.IDs, err = n.Registry.IDs(ctx, n.Topics.Schemas()); err != nil {
+			return err
+		}
+		n.Partitions = total
+		for _, w := range warnings {
+			logger.Warn(w)
+		}
+		return nil
+	})
 }
 
 // topics is what must exist: the five of the prefix, and a side-by-side output with its dead letters.
@@ -138,12 +144,14 @@ func (c *Cluster) Prepare(ctx context.Context, output string, compactCheckpoints
 		return nil, err
 	}
 	defer client.Close()
-	registry, err := c.Registry()
+	registry, err := c.Registry(logger)
 	if err != nil {
 		return nil, err
 	}
-	if err := client.Ping(ctx); err != nil {
-		return nil, unreachable(err)
+	starting, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	if _, err := reach(starting, client.Ping, logger); err != nil {
+		return nil, err
 	}
 	topics := c.topics(output, compactCheckpoints)
 	created, err := client.CreateTopics(ctx, topics)
@@ -155,11 +163,11 @@ func (c *Cluster) Prepare(ctx context.Context, output string, compactCheckpoints
 	} else if len(warnings) > 0 {
 		logger.Warn(strings.Join(warnings, "; "))
 	}
-	for _, t := range []schemas.Topics{schemas.NewTopics(c.Prefix, ""), schemas.NewTopics(c.Prefix, output)} {
-		for topic, s := range t.Schemas() {
-			if _, err := registry.Register(ctx, schemas.Subject(topic), s); err != nil {
-				return created, err
-			}
+	all := schemas.NewTopics(c.Prefix, "").Schemas()
+	maps.Copy(all, schemas.NewTopics(c.Prefix, output).Schemas())
+	for _, topic := range slices.Sorted(maps.Keys(all)) {
+		if _, err := registry.Register(ctx, schemas.Subject(topic), all[topic]); err != nil {
+			return created, err
 		}
 	}
 	return created, nil
