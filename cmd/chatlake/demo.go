@@ -101,6 +101,7 @@ func (d *demo) open(ctx context.Context) (err error) {
 		return err
 	}
 	want := worker.Cluster{Prefix: "im", Partitions: 12, LogLevel: "info", LogFormat: "text"}
+	d.tool.broker.Store(true)
 	if d.in, err = openInstallation(ctx, local.Config{Dir: d.options.dir, Logger: d.logger}, want); err != nil {
 		return err
 	}

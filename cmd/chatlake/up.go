@@ -101,10 +101,12 @@ func (t *tool) up(ctx context.Context, o upOptions) error {
 	if err := checkDirectory(o.dir); err != nil {
 		return err
 	}
+	plan.cluster.Warn(plan.cluster.NewLogger(t.stderr))
 	quiet := plan.cluster
 	if quiet.LogLevel != "debug" {
 		quiet.LogLevel = "error" // the broker warns of every transaction that takes 5 ms
 	}
+	t.broker.Store(true)
 	in, err := openInstallation(ctx, local.Config{
 		Dir: o.dir, KafkaPort: o.kafkaPort, RegistryPort: o.registryPort, Logger: quiet.NewLogger(t.stderr),
 	}, plan.cluster)

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,9 +35,11 @@ func (c *Cluster) Kafka(logger *slog.Logger) (*kafka.Client, error) {
 		ClientID: "chatlake", Logger: logger,
 	}
 	if c.TLS {
-		t, err := kafka.TLSConfig(c.TLSCA, c.TLSCert, c.TLSKey)
+		t, err := certificates([3][2]string{
+			{"KAFKA_TLS_CA_FILE", c.TLSCA}, {"KAFKA_TLS_CERT_FILE", c.TLSCert}, {"KAFKA_TLS_KEY_FILE", c.TLSKey},
+		})
 		if err != nil {
-			return nil, &SettingError{"KAFKA_TLS_CA_FILE, KAFKA_TLS_CERT_FILE or KAFKA_TLS_KEY_FILE", "cannot be used: " + err.Error()}
+			return nil, err
 		}
 		config.TLS = t
 	}
@@ -52,7 +55,7 @@ func (c *Cluster) loopback() bool {
 		if err != nil {
 			host = b
 		}
-		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		if !loopback(host) {
 			return false
 		}
 	}
@@ -68,9 +71,9 @@ func (c *Cluster) Registry(logger *slog.Logger) (*schemas.Registry, error) {
 		},
 	}
 	if c.RegistryCA != "" {
-		t, err := kafka.TLSConfig(c.RegistryCA, "", "")
+		t, err := certificates([3][2]string{{"SCHEMA_REGISTRY_TLS_CA_FILE", c.RegistryCA}})
 		if err != nil {
-			return nil, &SettingError{"SCHEMA_REGISTRY_TLS_CA_FILE", "cannot be used: " + err.Error()}
+			return nil, err
 		}
 		config.TLS = &tls.Config{RootCAs: t.RootCAs, MinVersion: tls.VersionTLS12}
 	}
@@ -89,6 +92,7 @@ type Connection struct {
 // Connect reaches the cluster and the registry and verifies topics and schemas. output is another topic of messages, or
 // "" for the prefix's own.
 func (c *Cluster) Connect(ctx context.Context, output string, logger *slog.Logger) (*Connection, error) {
+	c.Warn(logger)
 	client, err := c.Kafka(logger)
 	if err != nil {
 		return nil, err
@@ -134,11 +138,17 @@ func (c *Cluster) topics(output string, compactCheckpoints bool) []kafka.Topic {
 	if output != "" && output != c.Prefix+".messages" {
 		topics = append(topics, kafka.OutputTopics(output, int(c.Partitions), int(c.Replication))...)
 	}
+	if c.MaxMessage > 0 {
+		for _, t := range topics {
+			t.Config["max.message.bytes"] = strconv.Itoa(int(c.MaxMessage))
+		}
+	}
 	return topics
 }
 
 // Prepare creates what is missing of the topics, and registers the schemas. It returns what it created.
 func (c *Cluster) Prepare(ctx context.Context, output string, compactCheckpoints bool, logger *slog.Logger) ([]string, error) {
+	c.Warn(logger)
 	client, err := c.Kafka(logger)
 	if err != nil {
 		return nil, err
