@@ -63,6 +63,14 @@ func (c *Client) Own(ctx context.Context, o Ownership, run func(ctx context.Cont
 		}
 		return fmt.Errorf("group %s: %w", o.Group, err)
 	}
+	for _, topic := range o.Writes {
+		if err := c.readLimit(ctx, topic); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("group %s: %w", o.Group, err)
+		}
+	}
 	inner, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	w := &owner{client: c, Ownership: o, run: run, total: total, ctx: ctx, stop: stop, balancer: &balancer{topic: o.Topic}}
@@ -132,7 +140,7 @@ func (w *owner) follow(ctx context.Context, group *kafkago.ConsumerGroup) error 
 		case judge(err) == fatal:
 			// A broker that dies within a handshake looks like one that refuses us, once.
 			if refusals++; refusals >= 3 {
-				return fmt.Errorf("join group %s: %w", w.Group, err)
+				return explain(fmt.Errorf("join group %s: %w", w.Group, err), onGroup("Read", w.Group), onTopic("Describe", w.Topic))
 			}
 		default:
 			w.client.log.Debug("kafka: join group", "group", w.Group, "error", err)
@@ -292,8 +300,8 @@ func (c *Client) partitionsOf(ctx context.Context, topics []string) (int, error)
 			return err
 		}
 		for _, name := range topics {
-			if err := refusal(found.topics[name].ErrorCode, "topic %s", name); err != nil {
-				return err
+			if code := found.topics[name].ErrorCode; code != 0 {
+				return explain(refusal(code, "topic %s", name), onTopic("Describe", name))
 			}
 		}
 		return nil

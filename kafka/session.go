@@ -47,7 +47,7 @@ func (p *Partition) Beat() {
 // Reader reads the same partition of a topic; see Client.Reader.
 func (p *Partition) Reader(topic string, from int64) *Reader {
 	r := p.owner.client.Reader(topic, p.driver.partition, from)
-	r.beat = p.Beat
+	r.beat, r.hold.owner = p.Beat, p
 	return r
 }
 
@@ -57,22 +57,11 @@ func (p *Partition) Offsets(ctx context.Context, topic string) (start, stable in
 	return start, stable, interrupt(err)
 }
 
-// End gives the high watermark of the same partition of a topic.
-func (p *Partition) End(ctx context.Context, topic string) (int64, error) {
-	var end int64
-	at := place{topic, p.driver.partition}
-	err := p.owner.client.persist(ctx, tries{what: "end of " + at.String()}, func(ctx context.Context) (err error) {
-		end, err = p.owner.client.offset(ctx, at, timeLatest)
-		return err
-	})
-	return end, interrupt(err)
-}
-
 // Commit makes the records and, if next >= 0, the group's offset of the driver topic durable in one transaction. It
 // returns nil only when the coordinator has logged the commit: then all of it stands, and read_committed readers see it
 // as soon as the markers are written, in order and usually within milliseconds. With nothing to write it does nothing.
 //
-// Any error ends the session, and the outcome may be unknown; run must return the error. The next session's Committed
+// A *TooLarge is the one error after which the session goes on: nothing was written. Any other ends the session, and the outcome may be unknown; run must return the error. The next session's Committed
 // tells the truth. Records must be for this partition and for the topics of Ownership.Writes.
 //
 // A commit that has begun goes on for a few seconds when ctx ends, so that a worker which stops leaves no open
@@ -97,7 +86,13 @@ func (p *Partition) Commit(ctx context.Context, records []schemas.Record, next i
 	}
 	lasting, cancel := outlast(ctx, p.owner.client.timing.grace, p.owner.TransactionTimeout)
 	defer cancel()
-	if err := p.transaction.commit(lasting, p.member, p.driver, work{records, next}); err != nil {
+	err := p.commitFitting(lasting, work{records, next})
+	var large *TooLarge
+	switch {
+	case errors.As(err, &large):
+		p.Beat()
+		return large
+	case err != nil:
 		err = fmt.Errorf("%s: commit: %w", p.driver, err)
 		p.over = interrupt(err)
 		p.transaction.abandon(ctx)
@@ -205,10 +200,15 @@ func (w *owner) begin(ctx context.Context, m member, driver place, t *transactio
 	if err := t.clear(ctx, writes); err != nil {
 		return nil, interrupt(err)
 	}
-	committed, err := c.committed(ctx, w.Group, driver)
+	committed, metadata, err := c.committedNote(ctx, w.Group, driver)
 	if err != nil {
 		return nil, interrupt(err)
 	}
+	ids, err := c.topicIDs(ctx, w.Writes)
+	if err != nil {
+		return nil, interrupt(err)
+	}
+	t.notes.set(parseNote(metadata).in(ids))
 	p := &Partition{owner: w, member: m, driver: driver, committed: committed, transaction: t, pulse: pulseOf(ctx)}
 	p.Beat()
 	return p, nil
@@ -259,6 +259,7 @@ var (
 
 // end closes the session to whatever run may have left behind.
 func (p *Partition) end(because error) {
+	p.owner.client.budget.end(p)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.over == nil {

@@ -98,7 +98,7 @@ func (c *Client) createTopic(ctx context.Context, t Topic) (created bool, err er
 	}
 	request.Topics = append(request.Topics, topic)
 	asked := false // an earlier request went unanswered: a topic that exists may be ours
-	err = c.persist(ctx, tries{what: "create topic " + t.Name}, func(ctx context.Context) error {
+	err = c.persist(ctx, tries{what: "create topic " + t.Name, rights: []right{onTopic("Create", t.Name), onCluster("Create")}}, func(ctx context.Context) error {
 		cluster, err := c.metadata(ctx)
 		if err != nil {
 			return err
@@ -135,8 +135,8 @@ func (c *Client) settleTopic(ctx context.Context, t Topic, created bool) error {
 			return err
 		}
 		topic := found.topics[t.Name]
-		if err := refusal(topic.ErrorCode, "topic %s", t.Name); err != nil {
-			return err
+		if topic.ErrorCode != 0 {
+			return explain(refusal(topic.ErrorCode, "topic %s", t.Name), onTopic("Describe", t.Name))
 		}
 		for _, p := range topic.Partitions {
 			if p.Leader < 0 {
@@ -160,7 +160,7 @@ func (c *Client) alterTopic(ctx context.Context, name, key, value string) error 
 	config.Name, config.Op, config.Value = key, kmsg.IncrementalAlterConfigOpSet, kmsg.StringPtr(value)
 	resource.Configs = append(resource.Configs, config)
 	request.Resources = append(request.Resources, resource)
-	return c.persist(ctx, tries{what: "configure topic " + name}, func(ctx context.Context) error {
+	return c.persist(ctx, tries{what: "configure topic " + name, rights: []right{onTopic("AlterConfigs", name)}}, func(ctx context.Context) error {
 		cluster, err := c.metadata(ctx)
 		if err != nil {
 			return err
@@ -200,7 +200,7 @@ func (c *Client) VerifyTopics(ctx context.Context, topics []Topic) (partitions i
 		case topic.ErrorCode == codeUnknownTopic:
 			return 0, nil, fmt.Errorf("topic %s is missing: run 'chatlake topics create' with the same TOPIC_PREFIX and NORMALIZER_OUTPUT", t.Name)
 		case topic.ErrorCode != 0 && verdicts[topic.ErrorCode] != again:
-			return 0, nil, refusal(topic.ErrorCode, "topic %s", t.Name)
+			return 0, nil, explain(refusal(topic.ErrorCode, "topic %s", t.Name), onTopic("Describe", t.Name))
 		case partitions == 0:
 			partitions = len(topic.Partitions)
 		case partitions != len(topic.Partitions):

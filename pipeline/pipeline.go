@@ -96,15 +96,39 @@ type Reader interface {
 type Batch struct {
 	Records []schemas.Record
 	Next    int64
+	// Skipped are the ranges below Next that could not be read, whoever wrote or damaged them. They are not read again, so
+	// whoever commits Next leaves a dead letter for each, or stops where nothing may be missing.
+	Skipped []Damaged
 }
 
-// ReadTo hands the records of a topic from an offset to another to fn, in order.
+// Damaged is a range of offsets of a topic that could not be read.
+type Damaged struct {
+	First, Last int64
+	Why         string
+}
+
+// Unreadable says that a part of a topic which had to be read whole could not be.
+type Unreadable struct {
+	Topic string
+	Damaged
+}
+
+func (e *Unreadable) Error() string {
+	return fmt.Sprintf("%s: offsets %d to %d cannot be read: %s", e.Topic, e.First, e.Last, e.Why)
+}
+
+// ReadTo hands the records of a topic from an offset to another to fn, in order. What cannot be read is an *Unreadable.
 func ReadTo(ctx context.Context, l Log, s Span, fn func(*schemas.Record) error) error {
 	r := l.Reader(s.Topic, s.From)
 	for next := s.From; next < s.To; {
 		b, err := r.Read(ctx, time.Second, 8<<20)
 		if err != nil {
 			return err
+		}
+		for _, d := range b.Skipped {
+			if d.First < s.To {
+				return &Unreadable{s.Topic, d}
+			}
 		}
 		for i := range b.Records {
 			if b.Records[i].Offset >= s.To {

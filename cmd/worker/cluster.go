@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"log/slog"
 	"maps"
@@ -32,7 +33,7 @@ func (c *Cluster) NewLogger(w io.Writer) *slog.Logger {
 func (c *Cluster) Kafka(logger *slog.Logger) (*kafka.Client, error) {
 	config := kafka.Config{
 		Brokers: c.Brokers, Mechanism: c.SASL, Username: c.Username, Password: string(c.Password),
-		ClientID: "chatlake", Logger: logger,
+		ClientID: "chatlake", Logger: logger, MaxMessageBytes: int(c.MaxMessage),
 	}
 	if c.TLS {
 		t, err := certificates([3][2]string{
@@ -190,9 +191,31 @@ func (o owned) Reader(topic string, from int64) pipeline.Reader {
 	return reader{o.Partition.Reader(topic, from)}
 }
 
+func (o owned) Commit(ctx context.Context, records []schemas.Record, next int64) error {
+	return staged(o.Partition.Commit(ctx, records, next))
+}
+
+// staged gives an error of the broker's side to a stage in the words that it knows.
+func staged(err error) error {
+	var large *kafka.TooLarge
+	if errors.As(err, &large) {
+		return &pipeline.TooLarge{Topic: large.Topic, Index: large.Index, Size: large.Size, Limit: large.Limit}
+	}
+	return err
+}
+
 type reader struct{ r *kafka.Reader }
 
 func (r reader) Read(ctx context.Context, wait time.Duration, maxBytes int) (pipeline.Batch, error) {
 	b, err := r.r.Read(ctx, wait, maxBytes)
-	return pipeline.Batch{Records: b.Records, Next: b.Next}, err
+	return batch(b), err
+}
+
+// batch gives what was read to a stage in the words that it knows.
+func batch(b kafka.Batch) pipeline.Batch {
+	out := pipeline.Batch{Records: b.Records, Next: b.Next}
+	for _, d := range b.Skipped {
+		out.Skipped = append(out.Skipped, pipeline.Damaged(d))
+	}
+	return out
 }

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net"
 	"time"
+
+	"chatlake/kafka"
 )
 
 // A start may come before the broker's, or before 'chatlake up' or 'topics create' beside it has made its topics.
@@ -77,7 +79,11 @@ func pause(ctx context.Context, wait time.Duration) bool {
 	return ctx.Err() == nil
 }
 
-// unreachable adds what to do about brokers that do not answer.
+// unreachable adds what to do about brokers that do not answer, where the error does not say.
 func unreachable(err error) error {
+	var elsewhere *kafka.Unreached
+	if errors.As(err, &elsewhere) {
+		return err
+	}
 	return fmt.Errorf("%w: check KAFKA_BROKERS (and KAFKA_TLS, KAFKA_SASL_MECHANISM), or start 'chatlake up'", err)
 }
