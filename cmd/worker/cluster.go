@@ -165,6 +165,9 @@ func (c *Cluster) Prepare(ctx context.Context, output string, compactCheckpoints
 		return nil, err
 	}
 	topics := c.topics(output, compactCheckpoints)
+	if err := alike(ctx, client, topics); err != nil {
+		return nil, err
+	}
 	created, err := client.CreateTopics(ctx, topics)
 	if err != nil {
 		return created, err
@@ -182,6 +185,26 @@ func (c *Cluster) Prepare(ctx context.Context, output string, compactCheckpoints
 		}
 	}
 	return created, nil
+}
+
+// alike gives topics that are to be created the partitions and replication of those that exist: an older version, or an
+// operator by hand, may have made some with other numbers than the settings'.
+func alike(ctx context.Context, client *kafka.Client, topics []kafka.Topic) error {
+	shapes, err := client.Existing(ctx, topics)
+	if err != nil {
+		return err
+	}
+	for _, t := range topics { // the first that exists is the model; VerifyTopics refuses what differs from it
+		model, ok := shapes[t.Name]
+		if !ok {
+			continue
+		}
+		for i := range topics {
+			topics[i].Partitions, topics[i].Replication = model.Partitions, model.Replication
+		}
+		return nil
+	}
+	return nil
 }
 
 // owned lets a stage see its partition without knowing the broker.
