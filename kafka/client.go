@@ -58,6 +58,7 @@ type timing struct {
 	backoff  time.Duration // first pause between tries; doubles up to a second
 	sessions time.Duration // first pause between two sessions of a partition; doubles up to 5 s
 	report   time.Duration // how often a lasting failure is logged
+	limits   time.Duration // how long a topic's limit is believed when it refuses a record
 	dial     time.Duration // one connection to an advertised address
 	reach    time.Duration // how long advertised addresses are tried at the start
 }
@@ -68,7 +69,7 @@ func usualTiming() timing {
 		request: 10 * time.Second, produce: 30 * time.Second, missing: 15 * time.Second,
 		grace: 5 * time.Second, stop: 15 * time.Second, leave: 7 * time.Second, closing: 8 * time.Second,
 		backoff: 20 * time.Millisecond, sessions: 200 * time.Millisecond, report: 10 * time.Second,
-		dial: 5 * time.Second, reach: 12 * time.Second,
+		limits: time.Minute, dial: 5 * time.Second, reach: 12 * time.Second,
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 type Waits struct {
 	Session, Heartbeat, Rebalance, JoinBackoff    time.Duration
 	Request, Missing, Grace, Stop, Leave, Closing time.Duration
-	Sessions, Room, Reach                         time.Duration
+	Sessions, Room, Reach, Limits                 time.Duration
 }
 
 // Shorten changes a client's time-outs. Call it before the client is used.
@@ -37,6 +37,7 @@ func (c *Client) Shorten(w Waits) {
 	set(&t.closing, w.Closing)
 	set(&t.sessions, w.Sessions)
 	set(&t.reach, w.Reach)
+	set(&t.limits, w.Limits)
 	set(&c.budget.patience, w.Room)
 }
 

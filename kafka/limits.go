@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"time"
 
 	"chatlake/schemas"
 )
@@ -30,6 +31,7 @@ type limit struct {
 	bytes  int
 	target int  // a batch of several records is not begun beyond this, before compression
 	plain  bool // the broker counts what it has decompressed, as with a compression.type of its own
+	read   time.Time
 }
 
 // limits are those of the topics that are written, as far as they are known.
@@ -77,9 +79,14 @@ func (c *Client) readLimit(ctx context.Context, topic string) error {
 		c.assume(topic, warning, bytes)
 	}
 	l := c.limit(topic)
-	l.bytes, l.target = bytes, min(l.target, bytes)
+	l.bytes, l.target, l.read = bytes, min(l.target, bytes), time.Now()
 	c.setLimit(topic, l)
 	return nil
+}
+
+// mayHaveGrown says whether a topic's limit was read so long ago that somebody may have raised it since.
+func (c *Client) mayHaveGrown(topic string) bool {
+	return time.Since(c.limit(topic).read) > c.timing.limits
 }
 
 func (c *Client) assume(topic, why string, bytes int) {
@@ -175,9 +182,16 @@ func (c *Client) learn(ctx context.Context, o *oversized, records []schemas.Reco
 // where a topic takes less than was known, after the transaction was aborted.
 func (p *Partition) commitFitting(ctx context.Context, w work) error {
 	c := p.owner.client
-	for {
+	for again := false; ; {
 		if large := c.tooLarge(w.records); large != nil {
-			return large
+			if again || !c.mayHaveGrown(large.Topic) {
+				return large
+			}
+			again = true
+			if err := c.readLimit(ctx, large.Topic); err != nil {
+				return err
+			}
+			continue
 		}
 		err := p.transaction.commit(ctx, p.member, p.driver, w)
 		var over *oversized

@@ -171,6 +171,32 @@ func TestTooLargeForALimitThatWasLowered(t *testing.T) {
 	}
 }
 
+// A limit that was raised is believed soon, without another start: what is refused may be given up for good.
+func TestTooLargeOnlyUntilTheLimitIsRaised(t *testing.T) {
+	p := anywhere(t)
+	c := p.quick(p.client(t))
+	in, out := p.name("in"), p.name("out")
+	p.topics(t, c, 1, in)
+	limited(t, c, "100000", nil, out)
+	stage(t, c, kafka.Ownership{Group: p.name("g"), Topic: in, Writes: []string{out}}, func(ctx context.Context, q *kafka.Partition) error {
+		batch := []schemas.Record{{Topic: out, Value: noise(200_000)}}
+		var large *kafka.TooLarge
+		if err := q.Commit(ctx, batch, 1); !errors.As(err, &large) || large.Limit != 100_000 {
+			t.Fatalf("got %v", err)
+		}
+		alter(t, p, out, "300000")
+		c.Shorten(kafka.Waits{Limits: time.Nanosecond})
+		for { // on a real broker the change takes a moment
+			if err := q.Commit(ctx, batch, 1); !errors.As(err, &large) {
+				return err
+			}
+		}
+	})
+	if got := values(t, c, out, 0); len(got) != 1 {
+		t.Errorf("%d records", len(got))
+	}
+}
+
 // A topic that compresses in its own way counts what comes of that: smaller batches are tried, and what is too large even
 // then is named.
 func TestTooLargeWhereTheBrokerCountsItsOwnWay(t *testing.T) {

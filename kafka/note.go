@@ -107,12 +107,8 @@ func (n *notes) first(topic string) bool {
 // records, is noticed by that: whoever waits until the stable offset has reached End does not take its log for the whole.
 // A topic that was created again counts from its new beginning (by its id; brokers before Kafka 2.8 have none).
 func (p *Partition) End(ctx context.Context, topic string) (int64, error) {
-	var end int64
 	at := place{topic, p.driver.partition}
-	err := p.owner.client.persist(ctx, tries{what: "end of " + at.String(), rights: []right{onTopic("Describe", topic)}}, func(ctx context.Context) (err error) {
-		end, err = p.owner.client.offset(ctx, at, timeLatest)
-		return err
-	})
+	end, err := p.owner.client.End(ctx, topic, at.partition)
 	if err != nil {
 		return 0, interrupt(err)
 	}

@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// Unreached says that brokers answer where they were looked for, but not at any address that they advertise.
+// Unreached says that brokers answer where they were looked for, but not at any address that they advertise. It does not
+// unwrap to the fault of the connection: it was tried for a while, and an operator must act.
 type Unreached struct {
 	Advertised []string // host:port
 	Err        error    // of the first
@@ -20,14 +21,15 @@ func (u *Unreached) Error() string {
 		strings.Join(u.Advertised, ", "), u.Err)
 }
 
-func (u *Unreached) Unwrap() error { return u.Err }
-
 // reach looks whether the brokers can be reached where they say that they are: all that comes after goes there. One that
 // cannot while another can is only said, for it may be down.
 func (c *Client) reach(ctx context.Context) error {
 	var none *Unreached
 	for began := time.Now(); ; {
 		found, err := c.metadata(ctx)
+		if err != nil && none != nil {
+			break
+		}
 		if err != nil {
 			return err
 		}

@@ -58,6 +58,16 @@ func TestUnreachableAdvertisedListener(t *testing.T) {
 			}
 		})
 	}
+	t.Run("time is short", func(t *testing.T) {
+		p := embedded(t, kfake.NumBrokers(1))
+		advertise(t, p, closed)
+		err := p.client(t).Ping(within(t, 500*time.Millisecond)) // far less than the usual wait
+		var none *kafka.Unreached
+		var dial *net.OpError
+		if !errors.As(err, &none) || errors.As(err, &dial) {
+			t.Errorf("got %v", err)
+		}
+	})
 	t.Run("one of two", func(t *testing.T) { // it may be down
 		p := embedded(t, kfake.NumBrokers(1))
 		advertise(t, p, closed, p.brokers[0])

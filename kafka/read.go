@@ -214,6 +214,17 @@ func (c *Client) Offsets(ctx context.Context, topic string, partition int32) (st
 	return start, stable, err
 }
 
+// End gives a partition's high watermark, retried until ctx ends: the offset after the last record, committed or not. What
+// an open transaction hides lies between the stable offset and it.
+func (c *Client) End(ctx context.Context, topic string, partition int32) (end int64, err error) {
+	at := place{topic, partition}
+	err = c.persist(ctx, tries{what: "end of " + at.String(), rights: []right{onTopic("Describe", topic)}}, func(ctx context.Context) error {
+		end, err = c.offset(ctx, at, timeLatest)
+		return err
+	})
+	return end, err
+}
+
 // ReadAll calls fn with every committed record from offset from (or LogStart) up to but without to, in order, and
 // returns fn's error at once. What cannot be read is stepped over and logged. to is a stable offset from Offsets; a log that ends before it and stays so for a while is
 // an error.

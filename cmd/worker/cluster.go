@@ -9,7 +9,6 @@ import (
 	"maps"
 	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -133,18 +132,30 @@ func (n *Connection) verify(ctx context.Context, c *Cluster, output string, logg
 	})
 }
 
+// warnOtherGroups says where another group reads the containers that this extractor's group should read alone: each page
+// would be read, and written, twice.
+func (n *Connection) warnOtherGroups(ctx context.Context, mine string, logger *slog.Logger) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	others, err := n.Client.OtherGroups(ctx, n.Topics.Containers, mine)
+	if err != nil {
+		logger.Debug("other groups were not looked for", "error", err)
+		return
+	}
+	if len(others) > 0 {
+		logger.Warn("another consumer group reads this prefix's containers: every page is extracted once for each group. "+
+			"Let all extractors of a prefix have the same EXTRACTOR_GROUP, and delete the offsets of a group that is no longer used",
+			"topic", n.Topics.Containers, "mine", mine, "others", strings.Join(others, " "))
+	}
+}
+
 // topics is what must exist: the five of the prefix, and a side-by-side output with its dead letters.
 func (c *Cluster) topics(output string, compactCheckpoints bool) []kafka.Topic {
 	topics := kafka.Topics(c.Prefix, int(c.Partitions), int(c.Replication), compactCheckpoints)
 	if output != "" && output != c.Prefix+".messages" {
 		topics = append(topics, kafka.OutputTopics(output, int(c.Partitions), int(c.Replication))...)
 	}
-	if c.MaxMessage > 0 {
-		for _, t := range topics {
-			t.Config["max.message.bytes"] = strconv.Itoa(int(c.MaxMessage))
-		}
-	}
-	return topics
+	return kafka.LimitMessages(topics, int(c.MaxMessage))
 }
 
 // Prepare creates what is missing of the topics, and registers the schemas. It returns what it created.

@@ -28,6 +28,7 @@ func NewExtractor(ctx context.Context, s ExtractorSettings, once bool, logger *s
 	if err != nil {
 		return nil, err
 	}
+	n.warnOtherGroups(ctx, s.Group, logger)
 	pacer := connectors.NewPacer(s.quotas())
 	pacer.SetShare(0, n.Partitions) // nothing is asked before partitions are owned
 	e := &Extractor{
