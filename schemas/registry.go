@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/sr"
@@ -20,7 +21,7 @@ type RegistryConfig struct {
 	// Patience is how long Register, ID, IDs and Patient ask again a registry that is starting, busy (429, 5xx; Retry-After
 	// is obeyed) or not reachable. 0: never.
 	Patience time.Duration
-	// Waiting, if set, is called with the reason before such a call waits for the first time.
+	// Waiting, if set, is called with the reason before the first of these waits.
 	Waiting func(error)
 }
 
@@ -48,7 +49,12 @@ func openRegistry(c RegistryConfig, transport http.RoundTripper) (*Registry, err
 	if err != nil {
 		return nil, fmt.Errorf("schema registry %s: %w", c.URL, err)
 	}
-	return &Registry{client: client, url: c.URL, wait: patience{c.Patience, c.Waiting}}, nil
+	wait := patience{most: c.Patience}
+	if c.Waiting != nil {
+		var once sync.Once
+		wait.waiting = func(err error) { once.Do(func() { c.Waiting(err) }) }
+	}
+	return &Registry{client: client, url: c.URL, wait: wait}, nil
 }
 
 // ErrNotRegistered says that the registry does not hold a schema under a subject.

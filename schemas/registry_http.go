@@ -110,7 +110,7 @@ const (
 // patience is how long a call asks again, and who is to know that it does.
 type patience struct {
 	most    time.Duration
-	waiting func(error) // may be nil
+	waiting func(error) // called once; may be nil
 }
 
 // call calls the registry until it answers, or its time or the deadline of ctx is over. It gives up, with the last error,

@@ -61,15 +61,19 @@ func (i *installation) run(ctx context.Context, work func(context.Context) error
 func runUntil(ctx context.Context, failed <-chan error, work func(context.Context) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	ended := make(chan error, 1)
-	go func() { ended <- work(ctx) }()
+	var result error
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		result = work(ctx)
+	}()
 	select {
-	case err := <-ended:
+	case <-ended:
 		select {
 		case err := <-failed: // work has noticed it first
 			return err
 		default:
-			return err
+			return result
 		}
 	case err := <-failed:
 		cancel(err)

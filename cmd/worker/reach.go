@@ -37,7 +37,7 @@ func reach(ctx context.Context, ping func(context.Context) error, logger *slog.L
 			}
 		}
 		if !pause(ctx, reachEvery) {
-			if context.Cause(ctx) == context.DeadlineExceeded {
+			if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
 				return waited, unreachable(err)
 			}
 			return waited, fmt.Errorf("%w: %w", context.Cause(ctx), err)
