@@ -51,23 +51,26 @@ func brokerSettings() map[string]string {
 	}
 }
 
-// closeTime is how long the broker may take to write its state: on a disk that fails it may take for ever.
-const closeTime = 4 * time.Second
+// How long the broker may take to write its state, file by file: on a disk that fails for ever, on a busy one for seconds.
+const (
+	closeTime  = time.Minute
+	failedTime = 4 * time.Second // where it has failed to write before
+)
 
-// close writes the state and ends the listener and all connections.
-func (b *broker) close() error {
+// close writes the state and ends the listener and all connections, within limit.
+func (b *broker) close(limit time.Duration) error {
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
 		b.cluster.Close()
 	}()
-	late := time.NewTimer(closeTime)
+	late := time.NewTimer(limit)
 	defer late.Stop()
 	select {
 	case <-closed:
 		return nil
 	case <-late.C: // it ends with the process
-		return fmt.Errorf("embedded broker did not end within %s: its next start recovers what was acknowledged, as after a kill", closeTime)
+		return fmt.Errorf("embedded broker did not end within %s: its next start recovers what was acknowledged, as after a kill", limit)
 	}
 }
 

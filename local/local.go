@@ -131,7 +131,11 @@ func (s *Server) Close() error {
 			s.closed = errors.Join(s.closed, s.registry.close())
 		}
 		if s.broker != nil {
-			s.closed = errors.Join(s.closed, s.broker.close())
+			limit := closeTime
+			if s.space.over.Load() {
+				limit = failedTime
+			}
+			s.closed = errors.Join(s.closed, s.broker.close(limit))
 		}
 		if s.space != nil {
 			s.closed = errors.Join(s.closed, s.space.rest())
