@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"testing"
 	"testing/synctest"
@@ -24,7 +25,9 @@ func TestWaitingForABrokerIsTurning(t *testing.T) {
 			t.Errorf("%s is stuck while it waits for a broker", what)
 		}
 		cancel()
-		<-done
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
 		time.Sleep(time.Minute)
 		_, late := c.pulses.start("began later")
 		defer late()
