@@ -54,7 +54,7 @@ type scope struct {
 	calls    map[*attempt]bool // in flight
 	closed   *Gate             // nil: open
 	probes   int               // since it was closed
-	said     time.Time         // when a line last told of a refusal
+	said     time.Time         // when a line last said that it refuses the app
 	read     time.Time         // when a page of it was last read
 }
 
@@ -105,10 +105,25 @@ func (h *Health) notify() {
 func (h *Health) scope(name string) *scope {
 	s := h.scopes[name]
 	if s == nil {
+		if len(h.scopes) >= maxScopes {
+			h.forget()
+		}
 		s = &scope{failing: map[string]bool{}, calls: map[*attempt]bool{}, stall: stallTime}
 		h.scopes[name] = s
 	}
 	return s
+}
+
+// maxScopes is how many scopes are remembered: files may come from any host of a domain.
+const maxScopes = 10_000
+
+// forget drops the scopes of which nothing is known but that they answer; h.mu is held.
+func (h *Health) forget() {
+	for name, s := range h.scopes {
+		if s.closed == nil && len(s.calls) == 0 && len(s.failing) == 0 {
+			delete(h.scopes, name)
+		}
+	}
 }
 
 // Closed gives the gate of a scope, and reports whether it is closed.

@@ -39,7 +39,7 @@ type Policy struct {
 // Whether a fault is about what was asked for or about the platform shows in what else is answered meanwhile, over all calls
 // of the one Retry, also where the same is asked for again later: ClassSticky becomes ClassUnavailable unless something
 // else of the scope was answered since its first try, and a time-out or an HTTP 5xx about one message becomes ClassItem, with
-// its code as the response's Error, once it has lasted for 24 h in which others were answered. A restart begins those anew.
+// its code as the response's Error, once it has lasted for 24 h in which others were answered. A restart begins those 24 h again.
 func Retry(call Call, p Policy) Call {
 	if p.Unit <= 0 {
 		p.Unit = 500 * time.Millisecond

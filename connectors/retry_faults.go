@@ -73,6 +73,9 @@ func (f *faults) answered(of asked) {
 	delete(f.open, of)
 	a := f.answers[of.scope]
 	if a == nil {
+		if len(f.answers) >= maxFaults { // files may come from any host of a domain
+			clear(f.answers)
+		}
 		a = &answered{}
 		f.answers[of.scope] = a
 	}

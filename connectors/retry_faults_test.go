@@ -71,12 +71,12 @@ func TestRetryStuck(t *testing.T) {
 			return connectors.Request{API: getAPI, Path: "https://" + host + "/" + id, Subject: id}
 		}
 		call = connectors.Retry(stuckCall(map[string]*connectors.Error{"f": sticky}), connectors.Policy{})
-		ask(t, call, file("one.test", "f"))
-		ask(t, call, file("two.test", "g"))
+		_, _ = ask(t, call, file("one.test", "f"))
+		_, _ = ask(t, call, file("two.test", "g"))
 		if class, _ := ask(t, call, file("one.test", "f")); class != connectors.ClassUnavailable {
 			t.Errorf("another host tells: %v", class)
 		}
-		ask(t, call, file("one.test", "g"))
+		_, _ = ask(t, call, file("one.test", "g"))
 		if class, _ := ask(t, call, file("one.test", "f")); class != connectors.ClassSticky {
 			t.Errorf("the same host has answered: %v", class)
 		}
@@ -99,7 +99,7 @@ func TestRetryGivesUpAfterADay(t *testing.T) {
 						return i
 					}
 					if others {
-						ask(t, call, about(fmt.Sprint("other", i)))
+						_, _ = ask(t, call, about(fmt.Sprint("other", i)))
 					}
 					time.Sleep(2 * time.Minute)
 				}
@@ -111,7 +111,7 @@ func TestRetryGivesUpAfterADay(t *testing.T) {
 			if n := tries(20, true); n >= 0 {
 				t.Errorf("given up after %d tries, less than a day", n)
 			}
-			ask(t, call, about("other"))
+			_, _ = ask(t, call, about("other"))
 			time.Sleep(100 * time.Hour)
 			if n := tries(2, true); n >= 0 {
 				t.Errorf("more than an hour of a rest counts: given up after %d tries", n)

@@ -31,7 +31,7 @@ func WithProbe(ctx context.Context, scope string) context.Context {
 
 // Watch makes calls through call as far as the platform's health lets them, and reports what became of them. While a scope is
 // out, calls of it fail at once without being sent, as ClassUnavailable with Out, but for probes; those that hang when that
-// begins are broken off. What hangs when the scope answers again is sent again. It stands around a single attempt, within
+// begins are broken off. What hangs when the scope answers again is sent again. It wraps a single attempt, within
 // Retry and Pace, so that what waits for its budget is not taken for a call that hangs.
 func Watch(call Call, h *Health) Call {
 	return func(ctx context.Context, r Request) (*Response, error) {
@@ -44,21 +44,20 @@ func Watch(call Call, h *Health) Call {
 			}
 			resp, failed := call(own, r)
 			why := context.Cause(own)
-			h.leave(scope, a, failed)
+			h.leave(scope, a, failed, why != nil)
 			var e *Error
+			judged := errors.As(failed, &e)
 			switch {
 			case failed == nil:
 				resp.Calls += calls
 				return resp, nil
-			case errors.As(failed, &e):
+			case judged && (answers(e.Class) || why == nil):
 				counted := *e
 				counted.Scope, counted.Calls = scope, counted.Calls+calls
 				return nil, &counted
-			case ctx.Err() != nil:
-				return nil, failed
-			case errors.Is(why, errOver):
+			case ctx.Err() == nil && errors.Is(why, errOver):
 				continue
-			case errors.Is(why, errOut):
+			case ctx.Err() == nil && errors.Is(why, errOut):
 				out := h.out(scope, &r)
 				out.Calls = calls + 1
 				return nil, out
@@ -102,10 +101,12 @@ func (h *Health) enter(ctx context.Context, scope string, r *Request) (context.C
 	own, cancel := context.WithCancelCause(ctx)
 	a := &attempt{subject: subjectOf(r), began: time.Now(), cancel: cancel}
 	s.calls[a] = true
-	if s.closed == nil {
-		timer := time.AfterFunc(s.stall, func() { h.stalled(scope) })
-		context.AfterFunc(own, func() { timer.Stop() })
+	timer := time.AfterFunc(s.stall, func() { h.stalled(scope) })
+	if s.closed != nil { // a probe
+		timer.Stop()
+		timer = time.AfterFunc(stallMost, func() { cancel(errOut) })
 	}
+	context.AfterFunc(own, func() { timer.Stop() })
 	return own, a, nil
 }
 
@@ -118,8 +119,8 @@ func (h *Health) out(scope string, r *Request) *Error {
 	return e
 }
 
-// leave notes what became of a call.
-func (h *Health) leave(scope string, a *attempt, failed error) {
+// leave notes what became of a call, which may have been broken off.
+func (h *Health) leave(scope string, a *attempt, failed error, broken bool) {
 	h.mu.Lock()
 	s := h.scope(scope)
 	delete(s.calls, a)
@@ -136,12 +137,22 @@ func (h *Health) leave(scope string, a *attempt, failed error) {
 	switch {
 	case failed == nil:
 		h.Answered(scope)
+	case broken && !answers(classOf(failed)):
 	case !errors.As(failed, &e) || e.Code == CodeNoRoom:
 	case answers(e.Class):
 		h.Answered(scope)
 	case e.Class == ClassUnavailable || e.Class == ClassSticky:
 		h.Failed(Fault{Scope: scope, Subject: a.subject, Code: e.Code, After: e.RetryAfter})
 	}
+}
+
+// classOf is the class of an error, 0 where it has none.
+func classOf(err error) Class {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Class
+	}
+	return 0
 }
 
 // answers reports whether an error of a class is an answer to what was asked.
