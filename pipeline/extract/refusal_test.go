@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -216,11 +217,11 @@ func TestTenInARow(t *testing.T) {
 		var lines bytes.Buffer
 		r.conf.Logger = slog.New(slog.NewTextHandler(&lines, &slog.HandlerOptions{Level: slog.LevelError}))
 		r.conf.Once = false
-		refused := 0
+		var refused atomic.Int64
 		began := time.Now()
 		r.book.edit = func(_ *schemas.Container, _ int64, p *connectors.Page) {
 			if time.Since(began) < time.Hour {
-				refused++
+				refused.Add(1)
 				wide(p, "230027")
 			}
 		}
@@ -232,8 +233,8 @@ func TestTenInARow(t *testing.T) {
 		for i := range all {
 			r.whole(s, &all[i])
 		}
-		if refused > 64+60 {
-			t.Errorf("%d calls in an hour", refused)
+		if n := refused.Load(); n > 64+60 {
+			t.Errorf("%d calls in an hour", n)
 		}
 		if n := strings.Count(lines.String(), "refuses the app"); n > 61 {
 			t.Errorf("%d lines in an hour", n)
