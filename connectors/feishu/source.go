@@ -72,13 +72,12 @@ func (s *Source) Pages(ctx context.Context, c *schemas.Container, from connector
 
 // walk is one reading of a container.
 type walk struct {
-	call    connectors.Call
-	c       *schemas.Container
-	unfit   *connectors.Failure // why the container cannot be read by this source at all
-	at      connectors.Position
-	mark    mark
-	guard   *guard
-	refused resumption
+	call  connectors.Call
+	c     *schemas.Container
+	unfit *connectors.Failure // why the container cannot be read by this source at all
+	at    connectors.Position
+	mark  mark
+	memory
 }
 
 // resumption counts page tokens refused without a step ahead in between: without it a token that is always refused
@@ -91,7 +90,7 @@ type resumption struct {
 
 func (s *Source) walk(c *schemas.Container, from connectors.Position) *walk {
 	w := &walk{call: s.call, c: c, at: from, mark: markOf(from.Cursor)}
-	w.guard = newGuard(w.mark.Token)
+	w.memory = memoryOf(from, w.mark)
 	switch {
 	case c.TenantID != "" && c.TenantID != s.tenant:
 		w.unfit = &connectors.Failure{Code: reasonTenant, Message: "the container's tenant is not the one that FEISHU_TENANT names"}
@@ -148,7 +147,7 @@ func (w *walk) follow(ctx context.Context, page *connectors.Page) (*connectors.P
 	if !l.more {
 		return w.end(page, nil), nil
 	}
-	if failed := w.guard.check(&l); failed != nil {
+	if failed := w.memory.follow(&l); failed != nil {
 		return w.end(page, failed), nil
 	}
 	w.mark.Token = l.token
@@ -192,7 +191,7 @@ func (w *walk) threads(items []entry) []schemas.Container {
 
 func (w *walk) advance(page *connectors.Page) {
 	w.at.Pages++
-	w.at.Cursor = w.mark.cursor()
+	w.at.Cursor, w.at.Memory = w.mark.cursor(), w.memory
 	page.Next = w.at
 }
 
@@ -269,7 +268,7 @@ func (w *walk) resume() bool {
 	if w.c.Kind == schemas.KindChat && !w.mark.Unordered {
 		next.Start = floorSeconds(w.at.Watermark)
 	}
-	w.mark, w.guard = next, newGuard("")
+	w.mark, w.guard = next, connectors.Guard{}
 	return true
 }
 

@@ -21,16 +21,18 @@ const pageSize = 100
 type history struct {
 	*walk
 	*windows
-	guards  guards
-	refused int // page tokens, in the window that is read
+	memory
 }
 
 func newHistory(w *walk) {
 	h := &history{walk: w, windows: windowsOf(w.at.Cursor)}
 	w.mark, w.step = h.windows, h.next
-	if h.Token != "" {
-		h.guards.token(h.Token)
+	if kept, ok := w.at.Memory.(memory); ok {
+		h.memory = kept
+	} else if h.Token != "" {
+		h.memory.token(h.Token)
 	}
+	w.keep = func() any { return h.memory }
 }
 
 // next reads one page.
@@ -76,20 +78,20 @@ func (h *history) follow(l *listing) *connectors.Failure {
 		return h.settle(l, news)
 	}
 	if h.cover(l) {
-		h.guards.tokens, h.refused = nil, 0
+		h.guard, h.refused = h.guard.WithoutTokens(), 0
 		if len(h.Open) == 0 {
 			return nil
 		}
-		return h.guards.page(l)
+		return h.memory.page(l)
 	}
 	if news {
-		return h.guards.page(l) // without the millisecond before or after it, the window may lead on
+		return h.memory.page(l) // without the millisecond before or after it, the window may lead on
 	}
-	if failed := h.guards.token(l.token); failed != nil {
+	if failed := h.memory.token(l.token); failed != nil {
 		return failed
 	}
 	h.hold(l)
-	return h.guards.page(l)
+	return h.memory.page(l)
 }
 
 // settle looks at the millisecond at a page's edge as it was read from its other end: if that meets what was seen of it
@@ -132,7 +134,7 @@ func (h *history) list(ctx context.Context, page *connectors.Page) (*connectors.
 		}
 		h.run()
 		h.Edge, h.Tied = 0, nil
-		h.guards = guards{}
+		h.guard = connectors.Guard{}
 	}
 }
 

@@ -90,6 +90,7 @@ type walk struct {
 	unfit  *connectors.Failure // why the container cannot be read by this source at all
 	at     connectors.Position
 	mark   marker
+	keep   func() any // what goes into Position.Memory; nil: nothing
 	step   func(context.Context) (*connectors.Page, error)
 }
 
@@ -149,6 +150,9 @@ func (w *walk) advance(page *connectors.Page) {
 	w.at.Pages++
 	if b, err := json.Marshal(w.mark); err == nil { // of strings, numbers and booleans: always
 		w.at.Cursor = connectors.Cursor(b)
+	}
+	if w.keep != nil {
+		w.at.Memory = w.keep()
 	}
 	page.Next = w.at
 }
