@@ -74,3 +74,7 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// RefusedBody reports whether an answer came whose body is not read, for its length or its complexity: it may be asked for
+// in smaller parts.
+func RefusedBody(e *Error) bool { return e.Code == CodeTooLarge || e.Code == CodeTooComplex }

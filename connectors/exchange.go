@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"net"
@@ -71,6 +72,14 @@ func (a *Reply) Fault() (code, means string) {
 	default:
 		return CodeReset, "the connection broke"
 	}
+}
+
+// ErrTooLarge is the cause of a body that is longer than MaxBody.
+var ErrTooLarge = fmt.Errorf("it is longer than %d bytes", MaxBody)
+
+// Object reports whether the answer succeeded and its body begins as a JSON object does, which a gateway's page never does.
+func (a *Reply) Object() bool {
+	return a.Status >= 200 && a.Status < 300 && bytes.HasPrefix(bytes.TrimLeft(a.Body[:min(len(a.Body), 1<<10)], " \t\r\n"), []byte("{"))
 }
 
 // RetryAfter is how long the header of that name asks to wait (RFC 9110, section 10.2.3; a fraction of a second is

@@ -49,6 +49,8 @@ func Run(t *testing.T, p Platform) {
 	t.Run("resume", func(t *testing.T) { each(t, p, testResume) })
 	t.Run("page by page", func(t *testing.T) { each(t, p, testPageByPage) })
 	t.Run("failing", func(t *testing.T) { eachOf(t, p, p.Failing, testFailing) })
+	t.Run("limit", func(t *testing.T) { each(t, p, testLimit) })
+	t.Run("topic", func(t *testing.T) { each(t, p, testTopic) })
 	t.Run("stop", func(t *testing.T) { each(t, p, testStop) })
 	t.Run("cancel", func(t *testing.T) { each(t, p, testCancel) })
 	t.Run("size", func(t *testing.T) { testSize(t, p) })

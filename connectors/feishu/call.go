@@ -199,9 +199,13 @@ func (c *caller) send(ctx context.Context, r *connectors.Request, show credentia
 // judge fills in the answer's code and gives the error that it means, nil where all is well.
 func (c *caller) judge(r *connectors.Request, a *connectors.Reply, resp *connectors.Response) *connectors.Error {
 	if a.TooLarge {
-		resp.Error, resp.Body = connectors.CodeTooLarge, nil // a part of a body is no body
+		resp.Body = nil // a part of a body is no body
+		if !a.Object() {
+			return c.unreadable(a)
+		}
+		resp.Error = connectors.CodeTooLarge
 		return &connectors.Error{
-			Class: connectors.ClassItem, Code: connectors.CodeTooLarge, Message: fmt.Sprintf("the body is longer than %d bytes", connectors.MaxBody),
+			Class: connectors.ClassItem, Code: connectors.CodeTooLarge, Message: "the body is refused", Err: refuseBody(r, a.Body, connectors.ErrTooLarge),
 		}
 	}
 	if a.Err != nil {
@@ -213,7 +217,7 @@ func (c *caller) judge(r *connectors.Request, a *connectors.Reply, resp *connect
 	if err != nil && json.Valid(a.Body) {
 		// It came whole, beyond what the parser takes, and would come so again: asking for ever would hold up the container.
 		resp.Error = connectors.CodeTooComplex
-		return &connectors.Error{Class: connectors.ClassItem, Code: connectors.CodeTooComplex, Message: "the body is refused", Err: err}
+		return &connectors.Error{Class: connectors.ClassItem, Code: connectors.CodeTooComplex, Message: "the body is refused", Err: refuseBody(r, a.Body, err)}
 	}
 	code, ok := envelope.Get("code").Int()
 	if err != nil || !ok {

@@ -63,6 +63,7 @@ const (
 type memory struct {
 	guard   connectors.Guard
 	refused resumption
+	size    connectors.PageSize
 }
 
 // memoryOf takes up the memory of a position; without one counting begins with its page token.

@@ -21,8 +21,8 @@ const (
 	chatsPath    = "/open-apis/im/v1/chats"
 )
 
-// pageSize is the most that the API gives.
-const pageSize = "50"
+// pageSize is the most messages that the API gives.
+const pageSize = 50
 
 // contentQuery asks each list and get for cards as they were sent and for names of senders.
 const contentQuery = "card_msg_content_type=user_card_content&with_sender_name=true"
@@ -115,18 +115,7 @@ func (w *walk) step(ctx context.Context) (*connectors.Page, error) {
 			return nil, err
 		}
 	}
-	resp, failed, err := w.list(ctx, page)
-	if err != nil {
-		return nil, err
-	}
-	page.Response = *resp
-	if failed != nil {
-		if w.c.Kind == schemas.KindThread && resp.Error == "" && slices.Contains(goneThreads, failed.Code) {
-			failed = nil
-		}
-		return w.end(page, failed), nil
-	}
-	return w.follow(ctx, page)
+	return w.list(ctx, page)
 }
 
 // follow turns the response in page into a page with all that belongs to it, and steps ahead.
@@ -231,25 +220,49 @@ func (w *walk) open(ctx context.Context, page *connectors.Page) error {
 	return nil
 }
 
-// list asks for the page at the mark. A page token that is refused is left behind: a chat goes on from its watermark,
-// all else from the start.
-func (w *walk) list(ctx context.Context, page *connectors.Page) (*connectors.Response, *connectors.Failure, error) {
+// list gives the page at the mark. A page token that is refused is left behind: a chat goes on from its watermark, all else
+// from the start. What is too large is asked for again in smaller pages.
+func (w *walk) list(ctx context.Context, page *connectors.Page) (*connectors.Page, error) {
 	for {
-		resp, failed, err := w.ask(ctx, connectors.Request{
-			API: schemas.FeishuMessagesList, Method: http.MethodGet, Path: messagesPath, Query: w.query(),
-		})
+		size := w.size.Of(pageSize, w.at.Limit)
+		r := connectors.Request{API: schemas.FeishuMessagesList, Method: http.MethodGet, Path: messagesPath, Query: w.query(size)}
+		resp, err := w.call(ctx, r)
+		if err == nil {
+			page.Calls += resp.Calls
+			page.Response = *resp
+			w.size = w.size.Larger(pageSize)
+			return w.follow(ctx, page)
+		}
 		var e *connectors.Error
-		if !errors.As(err, &e) || e.Class != connectors.ClassCursor {
-			if resp != nil {
-				page.Calls += resp.Calls
+		if !errors.As(err, &e) {
+			return nil, err
+		}
+		resp, failed := settled(&r, e)
+		switch {
+		case e.Class == connectors.ClassCursor:
+			page.Calls += e.Calls
+			if w.resume() {
+				continue
 			}
-			return resp, failed, err
+			page.Response = *answeredTo(&r, e)
+			page.Error = reasonRefused
+			return w.end(page, &connectors.Failure{Code: reasonRefused, Message: "page tokens are refused again and again: " + e.Message}), nil
+		case failed == nil:
+			return nil, err
 		}
 		page.Calls += e.Calls
-		if !w.resume() {
-			resp := w.answered(e)
-			return resp, &connectors.Failure{Code: reasonRefused, Message: "page tokens are refused again and again: " + e.Message}, nil
+		if connectors.RefusedBody(e) {
+			var smaller bool
+			if w.size, smaller = w.size.Smaller(size); smaller {
+				continue
+			}
+			return w.skip(page, resp, e), nil
 		}
+		page.Response = *resp
+		if w.c.Kind == schemas.KindThread && resp.Error == "" && slices.Contains(goneThreads, failed.Code) {
+			failed = nil
+		}
+		return w.end(page, failed), nil
 	}
 }
 
@@ -274,7 +287,7 @@ func (w *walk) resume() bool {
 
 // query is the list request's, in one order always: it is a part of a page's identity. Threads know no times. Times are
 // whole seconds and whether the API means them inclusively is not documented, so the window is widened to both.
-func (w *walk) query() string {
+func (w *walk) query(size int) string {
 	var q strings.Builder
 	add := func(name, value string) {
 		if q.Len() > 0 {
@@ -294,7 +307,7 @@ func (w *walk) query() string {
 		}
 	}
 	add("sort_type", "ByCreateTimeAsc")
-	add("page_size", pageSize)
+	add("page_size", strconv.Itoa(size))
 	q.WriteString("&" + contentQuery)
 	if w.c.Kind == schemas.KindChat {
 		add("only_thread_root_messages", "false")
@@ -326,8 +339,8 @@ func floorSeconds(t schemas.Millis) int64 {
 	return s
 }
 
-// ask makes a call and tells how to go on: a response, with failed where it is definitive that what was asked for is
-// not to be had; or an error that says nothing of the container.
+// ask makes a call and tells how to go on: a response, with failed where it is definitive that what was asked for is not
+// available; or an error that says nothing of the container.
 func (w *walk) ask(ctx context.Context, r connectors.Request) (*connectors.Response, *connectors.Failure, error) {
 	resp, err := w.call(ctx, r)
 	if err == nil {
@@ -337,19 +350,26 @@ func (w *walk) ask(ctx context.Context, r connectors.Request) (*connectors.Respo
 	if !errors.As(err, &e) {
 		return nil, nil, err
 	}
-	switch e.Class {
-	case connectors.ClassItem, connectors.ClassContainer:
-		resp = answeredTo(&r, e)
-	case connectors.ClassSticky:
-		resp = answeredTo(&r, e)
-		resp.Error = givenUpSticky
-	case connectors.ClassUnknown:
-		resp = answeredTo(&r, e)
-		resp.Error = givenUpUnknown
-	default:
+	resp, failed := settled(&r, e)
+	if failed == nil {
 		return nil, nil, err
 	}
-	return resp, &connectors.Failure{Code: e.Code, Message: e.Message}, nil
+	return resp, failed, nil
+}
+
+// settled gives the response and the failure of an error that is definitive or was given up; nil, nil where it is neither.
+func settled(r *connectors.Request, e *connectors.Error) (*connectors.Response, *connectors.Failure) {
+	resp := answeredTo(r, e)
+	switch e.Class {
+	case connectors.ClassItem, connectors.ClassContainer:
+	case connectors.ClassSticky:
+		resp.Error = givenUpSticky
+	case connectors.ClassUnknown:
+		resp.Error = givenUpUnknown
+	default:
+		return nil, nil
+	}
+	return resp, &connectors.Failure{Code: e.Code, Message: e.Message}
 }
 
 // answeredTo is the response in e, or one without a body where none came.
@@ -360,10 +380,4 @@ func answeredTo(r *connectors.Request, e *connectors.Error) *connectors.Response
 		return &resp
 	}
 	return &connectors.Response{Type: r.API, Request: r.Line(), Subject: r.Subject, Error: e.Code, Time: time.Now(), Calls: e.Calls}
-}
-
-func (w *walk) answered(e *connectors.Error) *connectors.Response {
-	resp := answeredTo(&connectors.Request{API: schemas.FeishuMessagesList, Method: http.MethodGet, Path: messagesPath, Query: w.query()}, e)
-	resp.Error = reasonRefused
-	return resp
 }

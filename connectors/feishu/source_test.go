@@ -1,12 +1,15 @@
 package feishu_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -34,7 +37,15 @@ func (s script) serve(t *testing.T) *fakeAPI {
 
 func (s script) answer(r *http.Request) string {
 	q := r.URL.Query()
-	key := strings.TrimSpace("list " + q.Get("container_id") + " " + q.Get("page_token"))
+	token, place, _ := strings.Cut(q.Get("page_token"), "+") // "p2+3" leads to the fourth item of the page that "p2" leads to
+	key := strings.TrimSpace("list " + q.Get("container_id") + " " + token)
+	if size, err := strconv.Atoi(q.Get("page_size")); err == nil && (size < 50 || place != "") {
+		q.Set("page_size", "50")
+		q.Set("page_token", token)
+		from, _ := strconv.Atoi(place)
+		all := &http.Request{URL: &url.URL{Path: r.URL.Path, RawQuery: q.Encode()}}
+		return cutPage(s.answer(all), token, from, size)
+	}
 	if id, ok := strings.CutPrefix(r.URL.Path, "/open-apis/im/v1/messages/"); ok {
 		key = "get " + id
 	}
@@ -51,6 +62,31 @@ func (s script) answer(r *http.Request) string {
 		return `{"code":0,"data":{"chat_mode":"group"}}`
 	}
 	return `400 {"code":230001,"msg":"nothing is scripted for ` + key + `"}`
+}
+
+// cutPage is a page of at most size items of a page, from one of them on.
+func cutPage(body, token string, from, size int) string {
+	var page struct {
+		Data struct {
+			More  bool              `json:"has_more"`
+			Token string            `json:"page_token"`
+			Items []json.RawMessage `json:"items"`
+		} `json:"data"`
+	}
+	if json.Unmarshal([]byte(body), &page) != nil {
+		return body
+	}
+	d := &page.Data
+	to := min(from+size, len(d.Items))
+	more, next := d.More, d.Token
+	if to < len(d.Items) {
+		more, next = true, fmt.Sprintf("%s+%d", token, to)
+	}
+	items, err := json.Marshal(d.Items[from:to])
+	if err != nil {
+		return body
+	}
+	return fmt.Sprintf(`{"code":0,"msg":"success","data":{"has_more":%t,"page_token":%q,"items":%s}}`, more, next, items)
 }
 
 // msg is an item of a page; extra are fields to add.

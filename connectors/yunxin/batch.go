@@ -63,16 +63,16 @@ func (t *tally) left(n int) []int {
 	return slices.Concat(all, t.Alone, t.Again, t.Later)
 }
 
-// take gives what the next call asks for, and takes it off; nil where nothing is left. What an answer left open comes last,
-// in rounds.
-func (t *tally) take(n int) (refs []int) {
+// take gives what the next call asks for, at most so many of n, and takes it off; nil where nothing is left. What an answer
+// left open comes last, in rounds.
+func (t *tally) take(n, most int) (refs []int) {
 	if t.Next == n && len(t.Alone) == 0 && len(t.Again) == 0 {
 		t.Again, t.Later = t.Later, nil
 		t.Round++
 	}
 	switch {
 	case t.Next < n:
-		end := min(t.Next+batchSize, n)
+		end := min(t.Next+most, n)
 		if len(t.Cuts) > 0 {
 			end = min(end, t.Cuts[0])
 		}
@@ -85,7 +85,7 @@ func (t *tally) take(n int) (refs []int) {
 	case len(t.Alone) > 0:
 		refs, t.Alone = t.Alone[:1:1], t.Alone[1:]
 	case len(t.Again) > 0:
-		size := min(batchSize, len(t.Again))
+		size := min(most, len(t.Again))
 		refs, t.Again = t.Again[:size:size], t.Again[size:]
 	}
 	return refs
@@ -140,7 +140,7 @@ func (b *batches) next(ctx context.Context) (*connectors.Page, error) {
 	}
 	for {
 		waits := b.Round
-		refs := b.take(len(b.refs))
+		refs := b.take(len(b.refs), connectors.PageSize{}.Of(batchSize, b.at.Limit))
 		if refs == nil {
 			page.Response = b.nothing(reasonNoRefs)
 			return b.end(page, nil), nil

@@ -188,9 +188,13 @@ func (c *caller) attempt(ctx context.Context, r *connectors.Request) (*try, erro
 // judge fills in the answer's code and verdict and gives the error that it means, nil where all is well.
 func (c *caller) judge(r *connectors.Request, a *connectors.Reply, t *try, checksum string) *connectors.Error {
 	if a.TooLarge {
-		t.resp.Error, t.resp.Body = connectors.CodeTooLarge, nil // a part of a body is no body
+		t.resp.Body = nil // a part of a body is no body
+		if !a.Object() {
+			return unreadable(a)
+		}
+		t.resp.Error = connectors.CodeTooLarge
 		return &connectors.Error{
-			Class: connectors.ClassItem, Code: connectors.CodeTooLarge, Message: fmt.Sprintf("the body is longer than %d bytes", connectors.MaxBody),
+			Class: connectors.ClassItem, Code: connectors.CodeTooLarge, Message: "the body is refused", Err: refuseBody(r, a.Body, connectors.ErrTooLarge),
 		}
 	}
 	if a.Err != nil {
@@ -202,7 +206,7 @@ func (c *caller) judge(r *connectors.Request, a *connectors.Reply, t *try, check
 	if err != nil && json.Valid(a.Body) {
 		// It came whole, beyond what the parser takes, and would come so again: asking for ever would hold up the container.
 		t.resp.Error = connectors.CodeTooComplex
-		return &connectors.Error{Class: connectors.ClassItem, Code: connectors.CodeTooComplex, Message: "the body is refused", Err: err}
+		return &connectors.Error{Class: connectors.ClassItem, Code: connectors.CodeTooComplex, Message: "the body is refused", Err: refuseBody(r, a.Body, err)}
 	}
 	code, ok := envelope.Get("code").Int()
 	if err != nil || !ok {

@@ -260,6 +260,7 @@ const (
 type memory struct {
 	guard   connectors.Guard
 	refused int // page tokens, in the window that is read
+	size    connectors.PageSize
 }
 
 // token looks at a page token that is to be followed, and gives the reason why it must not be, or nil.
