@@ -44,6 +44,10 @@ func says(code int, msg string) simulator.Fault {
 	return simulator.Fault{Action: simulator.Answer, Code: code, Msg: msg}
 }
 
+func bigMessage(id string) simulator.Fault {
+	return simulator.Fault{Action: simulator.BigItem, Message: id, Bytes: 24<<20 + 1}
+}
+
 // at has a fault act from a call on, every so often, so many times.
 func at(from, every, times int, f simulator.Fault) simulator.Fault {
 	f.From, f.Every, f.Times = from, every, times
@@ -92,7 +96,9 @@ var yunxinGuards = map[string]yunxinGuard{
 	"connections reset for long":    {faults: both(at(2, 1, 40, simulator.Fault{Action: simulator.Reset}))},
 	"no answer now and then":        {faults: both(at(2, 4, 0, simulator.Fault{Action: simulator.Hang}))},
 	"a page of 20 MB":               {faults: on(simulator.APIHistory, at(2, 1, 1, simulator.Fault{Action: simulator.BigPage, Bytes: 20 << 20})), large: true},
-	"a page over 24 MiB":            {faults: on(simulator.APIHistory, at(2, 1, 0, simulator.Fault{Action: simulator.BigPage, Bytes: 24<<20 + 1})), large: true, history: "too_large"},
+	"pages over 24 MiB":             {faults: on(simulator.APIHistory, at(2, 1, 6, simulator.Fault{Action: simulator.BigPage, Bytes: 24<<20 + 1})), large: true},
+	"a message over 24 MiB":         {faults: on(simulator.APIHistory, bigMessage(theMessage)), large: true},
+	"the last message over 24 MiB":  {faults: on(simulator.APIHistory, bigMessage(theLast)), large: true, history: "too_large"},
 	"an unknown code three times":   {faults: both(at(2, 1, 3, says(777777, "")))},
 	"an unknown code for ever":      {faults: on(simulator.APIHistory, at(2, 1, 0, says(777777, ""))), history: "777777"},
 	"a team that is gone":           {faults: on(simulator.APIHistory, at(2, 1, 0, says(108404, ""))), history: "108404"},
@@ -161,8 +167,16 @@ func (g *yunxinGuard) run(t *testing.T, w *simulator.YunxinWorld, commit func(in
 	if g.between != nil {
 		s.restart = func(*simulator.Feishu) { g.between(s.yunxin) }
 	}
-	s.yunxin.AddFaults(g.faults...)
 	talks := w.Conversations()
+	all := w.Messages(talks[2].ID, true)
+	names := strings.NewReplacer(theMessage, all[len(all)/2].ID, theLast, all[len(all)-1].ID)
+	for _, f := range g.faults {
+		f.Message = names.Replace(f.Message)
+		if f.Action == simulator.BigItem {
+			s.large = f.Message
+		}
+		s.yunxin.AddFaults(f)
+	}
 	a := wantAll(t, w, 200)
 	history := yunxinContainer(w, schemas.KindConversation, talks[2].APIID, talks[2].ID)
 	end := schemas.MillisOf(time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)) // a bubble's present is before all that was said
@@ -182,6 +196,7 @@ func (g *yunxinGuard) run(t *testing.T, w *simulator.YunxinWorld, commit func(in
 	s.filed(g)
 	if g.history != "" || g.list != "" {
 		s.yunxin.SetFaults()
+		s.large = ""
 		history.Epoch, list.Epoch = 2, 2
 		s.add(history, list)
 		s.toTheEnd()
@@ -229,7 +244,7 @@ func (s *talkStage) ended(k *kept, c *schemas.Container, failed string) {
 	if c.Kind == schemas.KindConversation {
 		truth := s.app.Messages(c.ConversationID, true)
 		for i := range truth {
-			if k.shown[at][truth[i].ID] == 0 {
+			if (k.shown[at][truth[i].ID] == 0) != (truth[i].ID == s.large) {
 				s.t.Errorf("%s does not show message %d of %d", c.Key, i+1, len(truth))
 			}
 		}
@@ -254,7 +269,7 @@ func (s *talkStage) paged(k *kept) {
 		}
 	}
 	for _, id := range s.yunxin.Shown() {
-		if !in[id] {
+		if !in[id] && id != s.large {
 			s.t.Errorf("message %s was shown and stands in no page", id)
 		}
 	}
