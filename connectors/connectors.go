@@ -71,6 +71,9 @@ type Page struct {
 type Failure struct {
 	Code    string // the platform's code, or a word of chatlake
 	Message string // never message text
+	// Wide says that the code is not about a single conversation: where container after container is refused with it, the
+	// platform refuses the app.
+	Wide bool
 }
 
 // Source reads the containers of one platform.

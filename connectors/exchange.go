@@ -31,12 +31,13 @@ type Reply struct {
 	Status   int // 0: none came
 	Header   http.Header
 	Body     []byte    // what was read of it, at most MaxBody and one byte
-	TooLarge bool      // more was coming than MaxBody
+	TooLarge bool      // more was coming than MaxBody, or than the page has room for (MaxPageBytes)
 	At       time.Time // when it was complete, or had failed
 	Err      error     // why it did not come, or not whole; without the address, which the request tells
 }
 
-// Exchange makes one HTTP request and reads the body to its end, or to MaxBody.
+// Exchange makes one HTTP request and reads the body to its end, to MaxBody, or to what the allowance of the request's
+// context leaves. What an exchange that fails has read is given back to the allowance.
 func Exchange(client *http.Client, req *http.Request) *Reply {
 	resp, err := client.Do(req)
 	if err != nil {
@@ -52,10 +53,39 @@ func Exchange(client *http.Client, req *http.Request) *Reply {
 	if n := resp.ContentLength; n > 0 {
 		b.Grow(int(min(n, 1<<20)) + bytes.MinRead)
 	}
-	_, a.Err = b.ReadFrom(io.LimitReader(resp.Body, MaxBody+1))
+	_, a.Err = b.ReadFrom(allowed(req.Context(), io.LimitReader(resp.Body, MaxBody+1)))
 	a.Body, a.At = b.Bytes(), time.Now()
 	a.TooLarge = len(a.Body) > MaxBody
+	if errors.Is(a.Err, ErrPageFull) {
+		a.TooLarge, a.Err = true, nil
+	}
+	if cap(a.Body) > len(a.Body)+len(a.Body)/4+bytes.MinRead {
+		a.Body = bytes.Clone(a.Body) // the buffer doubles: what it has to spare would be held with the page
+	}
+	if a.Err != nil || a.TooLarge {
+		AllowanceOf(req.Context()).Give(len(a.Body))
+	}
 	return a
+}
+
+// readFunc is an io.Reader.
+type readFunc func([]byte) (int, error)
+
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }
+
+// allowed takes what it reads from the context's allowance.
+func allowed(ctx context.Context, r io.Reader) io.Reader {
+	allowance := AllowanceOf(ctx)
+	return readFunc(func(p []byte) (int, error) {
+		n, err := r.Read(p)
+		if n == 0 {
+			return 0, err
+		}
+		if full := allowance.Take(ctx, n); full != nil {
+			return 0, full
+		}
+		return n, err
+	})
 }
 
 // Fault names what broke the exchange, where Err is not nil.
@@ -63,6 +93,8 @@ func (a *Reply) Fault() (code, means string) {
 	var timeout net.Error
 	var dial *net.OpError
 	switch {
+	case errors.Is(a.Err, ErrNoRoom):
+		return CodeNoRoom, "other pages held all room for bodies"
 	case errors.Is(a.Err, context.DeadlineExceeded) || (errors.As(a.Err, &timeout) && timeout.Timeout()):
 		return CodeTimeout, "no whole answer in time"
 	case a.Status != 0 && errors.Is(a.Err, io.ErrUnexpectedEOF):
