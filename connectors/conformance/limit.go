@@ -82,7 +82,7 @@ func records(t *testing.T, p Platform, c *schemas.Container, pages []*connectors
 	for n, page := range pages {
 		d.Decode(rawPages(c, page, int64(n+1)), &out)
 		for i := range out.Readings {
-			ids[string(out.Readings[i].Message.RecordID)] = true
+			ids[out.Readings[i].Message.RecordID] = true
 		}
 	}
 	return ids
