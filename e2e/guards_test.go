@@ -100,15 +100,21 @@ var guards = map[string]guard{
 	"a thread that is gone": {
 		faults: []simulator.Fault{list(theThread, simulator.Fault{From: 2, Action: simulator.Answer, Code: 230110})}, also: goneIsComplete,
 	},
-	"a clock ahead":                   {faults: []simulator.Fault{{From: 5, Action: simulator.SkewClock, Delay: 10 * time.Hour}}},
-	"a clock behind":                  {faults: []simulator.Fault{{From: 5, Action: simulator.SkewClock, Delay: -10 * time.Hour}}},
-	"tokens revoked":                  {faults: []simulator.Fault{{From: 3, Every: 4, Action: simulator.RevokeToken}}},
-	"connections reset":               {faults: []simulator.Fault{{From: 2, Every: 3, Action: simulator.Reset}}},
-	"connections reset for long":      {faults: []simulator.Fault{{From: 4, Times: 40, Action: simulator.Reset}}},
-	"no answer now and then":          {faults: []simulator.Fault{{From: 2, Every: 4, Action: simulator.Hang}}},
-	"no answer for long":              {faults: lists(simulator.Fault{From: 2, Times: 11, Action: simulator.Hang})},
-	"no tokens at first":              {faults: []simulator.Fault{{API: simulator.APIToken, Times: 6, Action: simulator.HTML}}},
-	"forwards that keep failing":      {faults: []simulator.Fault{{API: simulator.APIMessage, Action: simulator.Answer, Code: 2200}}},
+	"a clock ahead":              {faults: []simulator.Fault{{From: 5, Action: simulator.SkewClock, Delay: 10 * time.Hour}}},
+	"a clock behind":             {faults: []simulator.Fault{{From: 5, Action: simulator.SkewClock, Delay: -10 * time.Hour}}},
+	"tokens revoked":             {faults: []simulator.Fault{{From: 3, Every: 4, Action: simulator.RevokeToken}}},
+	"connections reset":          {faults: []simulator.Fault{{From: 2, Every: 3, Action: simulator.Reset}}},
+	"connections reset for long": {faults: []simulator.Fault{{From: 4, Times: 40, Action: simulator.Reset}}},
+	"no answer now and then":     {faults: []simulator.Fault{{From: 2, Every: 4, Action: simulator.Hang}}},
+	"no answer for long":         {faults: lists(simulator.Fault{From: 2, Times: 11, Action: simulator.Hang})},
+	"no tokens at first":         {faults: []simulator.Fault{{API: simulator.APIToken, Times: 6, Action: simulator.HTML}}},
+	"forwards that keep failing": {faults: []simulator.Fault{
+		{API: simulator.APIMessage, MsgType: "merge_forward", Action: simulator.Answer, Code: 2200},
+	}},
+	"no message for long": {faults: []simulator.Fault{{API: simulator.APIMessage, Times: 60, Action: simulator.Answer, Code: 2200}}, also: nothingGivenUp},
+	"forwards without the card parameter only": {faults: []simulator.Fault{
+		{API: simulator.APIMessage, Query: "card_msg_content_type", Action: simulator.Answer, Status: 500, Code: 2200},
+	}, also: nothingGivenUp},
 	"a chat's record that is failing": {faults: []simulator.Fault{{API: simulator.APIChat, Action: simulator.Answer, Code: 2200}}},
 }
 
@@ -289,6 +295,20 @@ func largeIsKept(t *testing.T, _ *stage, k *kept) {
 	}
 }
 
+// nothingGivenUp expects every call to have been answered in the end.
+func nothingGivenUp(t *testing.T, s *stage, _ *kept) {
+	for _, tx := range s.log.History() {
+		for i := range tx.Records {
+			if tx.Records[i].Topic != stageTopics.RawPages {
+				continue
+			}
+			if p, err := schemas.ParsePage(&tx.Records[i]); err != nil || p.Error != "" {
+				t.Errorf("%s is given up: %s, %v", p.Request, p.Error, err)
+			}
+		}
+	}
+}
+
 // steppedOver expects one page without a body in the place of the message that is too large.
 func steppedOver(t *testing.T, _ *stage, k *kept) {
 	holes := 0
@@ -303,7 +323,7 @@ func steppedOver(t *testing.T, _ *stage, k *kept) {
 		}
 	}
 	if holes != 1 {
-		t.Errorf("%d pages stand for the message", holes)
+		t.Errorf("%d pages for the message", holes)
 	}
 }
 

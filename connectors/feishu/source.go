@@ -43,13 +43,14 @@ var goneThreads = []string{"230110", "230073", "230019"}
 type Source struct {
 	call   connectors.Call
 	tenant string
+	others *others
 }
 
 var _ connectors.Source = (*Source)(nil)
 
 // NewSource gives a source of tenant's containers that makes its calls through call, which is to pace and retry them.
 func NewSource(call connectors.Call, tenant string) *Source {
-	return &Source{call: call, tenant: tenant}
+	return &Source{call: call, tenant: tenant, others: &others{}}
 }
 
 // Pages yields the pages of a chat or thread, oldest message first, or the one page of a message. See
@@ -72,11 +73,12 @@ func (s *Source) Pages(ctx context.Context, c *schemas.Container, from connector
 
 // walk is one reading of a container.
 type walk struct {
-	call  connectors.Call
-	c     *schemas.Container
-	unfit *connectors.Failure // why the container cannot be read by this source at all
-	at    connectors.Position
-	mark  mark
+	call   connectors.Call
+	others *others
+	c      *schemas.Container
+	unfit  *connectors.Failure // why the container cannot be read by this source at all
+	at     connectors.Position
+	mark   mark
 	memory
 }
 
@@ -89,7 +91,7 @@ type resumption struct {
 }
 
 func (s *Source) walk(c *schemas.Container, from connectors.Position) *walk {
-	w := &walk{call: s.call, c: c, at: from, mark: markOf(from.Cursor)}
+	w := &walk{call: s.call, others: s.others, c: c, at: from, mark: markOf(from.Cursor)}
 	w.memory = memoryOf(from, w.mark)
 	switch {
 	case c.TenantID != "" && c.TenantID != s.tenant:
@@ -125,6 +127,11 @@ func (w *walk) follow(ctx context.Context, page *connectors.Page) (*connectors.P
 		return nil, &connectors.Error{
 			Class: connectors.ClassUnavailable, API: page.Type, Code: connectors.CodeUnreadable, Calls: page.Calls,
 			Message: "the answer says that all is well but not whether there are more pages", Response: &page.Response,
+		}
+	}
+	for i := range l.items {
+		if e := &l.items[i]; !e.forward && usableID(e.id) && e.here(w.c) {
+			w.others.note(schemas.FeishuMessagesGet, e.id)
 		}
 	}
 	if err := w.expand(ctx, page, &l); err != nil {
@@ -204,18 +211,32 @@ func (w *walk) nothing(reason string) connectors.Response {
 // open asks about the chat itself, for its kind and name. Whatever is definitive is kept: a chat that cannot be read
 // shows it again when it is listed.
 func (w *walk) open(ctx context.Context, page *connectors.Page) error {
-	resp, _, err := w.ask(ctx, connectors.Request{
-		API: schemas.FeishuChatsGet, Method: http.MethodGet, Path: chatsPath + "/" + url.PathEscape(w.c.ID),
-	})
-	var e *connectors.Error
-	if errors.As(err, &e) && e.Class == connectors.ClassFatal && e.API == schemas.FeishuChatsGet && e.Response != nil {
+	r := getChat(w.c.ID)
+	resp, err := w.contrast(ctx, r)
+	if err == nil {
+		w.others.note(r.API, w.c.ID)
+		w.others.recorded(w.c.ID)
+	}
+	switch e := errorOf(err); {
+	case e == nil:
+	case e.Sticky && w.others.late(w.c.ID, time.Now()):
+		// No other chat is known to ask for: if the list is answered, the platform works and the error is the record's.
+		resp = answeredTo(&r, e)
+		resp.Error, err = givenUpSticky, nil
+	case e.Class == connectors.ClassFatal && e.API == schemas.FeishuChatsGet && e.Response != nil:
 		// Rights to read messages may be there where those to read chats are not; the list will tell.
 		resp, err = e.Response, nil
+	default:
+		if resp, _ = settled(&r, e); resp != nil {
+			err = nil
+		}
 	}
 	if err != nil {
 		return err
 	}
-	page.Opening = []connectors.Response{*resp}
+	opening := *resp
+	opening.Subject = "" // of messages only
+	page.Opening = []connectors.Response{opening}
 	page.Calls += resp.Calls
 	return nil
 }
@@ -339,24 +360,6 @@ func floorSeconds(t schemas.Millis) int64 {
 	return s
 }
 
-// ask makes a call and tells how to go on: a response, with failed where it is definitive that what was asked for is not
-// available; or an error that says nothing of the container.
-func (w *walk) ask(ctx context.Context, r connectors.Request) (*connectors.Response, *connectors.Failure, error) {
-	resp, err := w.call(ctx, r)
-	if err == nil {
-		return resp, nil, nil
-	}
-	var e *connectors.Error
-	if !errors.As(err, &e) {
-		return nil, nil, err
-	}
-	resp, failed := settled(&r, e)
-	if failed == nil {
-		return nil, nil, err
-	}
-	return resp, failed, nil
-}
-
 // settled gives the response and the failure of an error that is definitive or was given up; nil, nil where it is neither.
 func settled(r *connectors.Request, e *connectors.Error) (*connectors.Response, *connectors.Failure) {
 	resp := answeredTo(r, e)
@@ -369,7 +372,7 @@ func settled(r *connectors.Request, e *connectors.Error) (*connectors.Response, 
 	default:
 		return nil, nil
 	}
-	return resp, &connectors.Failure{Code: e.Code, Message: e.Message}
+	return resp, &connectors.Failure{Code: e.Code, Message: e.Message, Wide: isWide(e.Code)}
 }
 
 // answeredTo is the response in e, or one without a body where none came.
