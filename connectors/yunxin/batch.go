@@ -3,10 +3,8 @@ package yunxin
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"slices"
 	"strconv"
-	"time"
 
 	"chatlake/connectors"
 	"chatlake/schemas"
@@ -150,10 +148,18 @@ func (b *batches) next(ctx context.Context) (*connectors.Page, error) {
 				return nil, err
 			}
 		}
-		began := time.Now()
 		resp, why, err := b.ask(ctx, b.request(refs))
 		if err != nil {
-			return nil, err
+			parts, calls := false, 0
+			if len(refs) > 1 {
+				parts, calls = b.others(ctx, errorOf(err))
+			}
+			if !parts {
+				return nil, err
+			}
+			page.Calls += calls
+			b.halve(refs)
+			continue
 		}
 		page.Calls += resp.Calls
 		if why == nil {
@@ -163,11 +169,6 @@ func (b *batches) next(ctx context.Context) (*connectors.Page, error) {
 		if len(refs) > 1 && (why.Class == connectors.ClassItem || why.Class == connectors.ClassSticky) {
 			b.halve(refs)
 			continue
-		}
-		if why.Class == connectors.ClassSticky {
-			if err := b.contrast(ctx, page, why, began); err != nil {
-				return nil, err
-			}
 		}
 		page.Response = *resp
 		return b.refused(page, refs, why), nil
@@ -188,9 +189,7 @@ func (b *batches) request(refs []int) connectors.Request {
 		body = append(append(body, `{"message_server_id":`...), b.refs[i].MessageID...)
 		body = append(strconv.AppendInt(append(body, `,"create_time":`...), created, 10), '}')
 	}
-	r := connectors.Request{
-		API: schemas.YunxinMessagesBatch, Method: http.MethodPost, Path: b.path + "/batch_messages", Body: append(body, ']', '}'),
-	}
+	r := b.batch(append(body, ']', '}'))
 	if len(refs) == 1 {
 		r.Subject = b.refs[refs[0]].MessageID
 	}
@@ -252,28 +251,4 @@ func (b *batches) refused(page *connectors.Page, refs []int, why *connectors.Err
 		return b.end(page, failureOf(why))
 	}
 	return b.pass(page)
-}
-
-// contrast finds out whether a message that the platform answers with an internal error is to blame, or the platform: only
-// where it answers something else meanwhile may the message be given up. It asks for a time at which nobody sent anything:
-// what this call showed would stand in no page.
-func (b *batches) contrast(ctx context.Context, page *connectors.Page, why *connectors.Error, began time.Time) error {
-	if b.s.answered.Load() > began.UnixNano() {
-		return nil
-	}
-	resp, _, err := b.ask(ctx, connectors.Request{
-		API: schemas.YunxinMessagesList, Method: http.MethodGet, Path: b.path + "/messages", Query: "begin_time=0&end_time=1&limit=1",
-	})
-	if err == nil {
-		page.Calls += resp.Calls
-		return nil
-	}
-	e := errorOf(err)
-	if e == nil || e.Class == connectors.ClassFatal {
-		return err
-	}
-	both := *why
-	both.Class, both.Calls = connectors.ClassUnavailable, why.Calls+e.Calls
-	both.Message += ", and about others too"
-	return &both
 }

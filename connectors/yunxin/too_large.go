@@ -38,8 +38,8 @@ func refuseBody(r *connectors.Request, body []byte, why error) error {
 	return &cause
 }
 
-// skip makes page one that stands for a message whose page cannot be read, even alone, and steps over it by its page
-// token, never by time: nothing else may be left out with it. Where the token is not known the container fails.
+// skip makes a page without a body for a message that cannot be read even alone, and steps over it by its page token, never
+// by time: nothing else may be left out with it. Where the token is not known the container fails.
 func (h *history) skip(page *connectors.Page, resp *connectors.Response, e *connectors.Error) *connectors.Page {
 	page.Response = *resp
 	var body *refusedBody
