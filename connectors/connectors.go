@@ -67,6 +67,17 @@ type Page struct {
 	Failed *Failure
 }
 
+// Bytes is how long the bodies of the page are together, with those of its openings and expansions.
+func (p *Page) Bytes() int {
+	n := len(p.Body)
+	for _, responses := range [...][]Response{p.Opening, p.Expansions} {
+		for i := range responses {
+			n += len(responses[i].Body)
+		}
+	}
+	return n
+}
+
 // Failure is why a container ended before its end.
 type Failure struct {
 	Code    string // the platform's code, or a word of chatlake

@@ -83,3 +83,10 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// Answers reports whether the error is the platform's answer to what was asked, which it gives while it works.
+func (e *Error) Answers() bool { return answers(e.Class) }
+
+// RefusedBody reports whether an answer came whose body is not read, for its length or its complexity: it may be asked for
+// in smaller parts.
+func RefusedBody(e *Error) bool { return e.Code == CodeTooLarge || e.Code == CodeTooComplex }

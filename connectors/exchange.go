@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -21,6 +21,8 @@ const (
 	CodeReset       = "reset"       // the connection broke
 	CodeUnreachable = "unreachable" // no connection
 	CodeRedirect    = "redirect"    // the answer sends us elsewhere
+	CodeCertificate = "certificate" // the server's certificate is not trusted
+	CodeProxy       = "proxy"       // the proxy does not let us through
 	CodeTooLarge    = "too_large"   // the body is longer than MaxBody
 	CodeTooComplex  = "too_complex" // the body is nested deeper, or has more values, than this package reads
 )
@@ -87,22 +89,12 @@ func allowed(ctx context.Context, r io.Reader) io.Reader {
 	})
 }
 
-// Fault names what broke the exchange, where Err is not nil.
-func (a *Reply) Fault() (code, means string) {
-	var timeout net.Error
-	var dial *net.OpError
-	switch {
-	case errors.Is(a.Err, ErrNoRoom):
-		return CodeNoRoom, "other pages held all room for bodies"
-	case errors.Is(a.Err, context.DeadlineExceeded) || (errors.As(a.Err, &timeout) && timeout.Timeout()):
-		return CodeTimeout, "no whole answer in time"
-	case a.Status != 0 && errors.Is(a.Err, io.ErrUnexpectedEOF):
-		return CodeUnreadable, "the body is cut short"
-	case errors.As(a.Err, &dial) && dial.Op == "dial":
-		return CodeUnreachable, "no connection"
-	default:
-		return CodeReset, "the connection broke"
-	}
+// ErrTooLarge is the cause of a body that is longer than MaxBody.
+var ErrTooLarge = fmt.Errorf("it is longer than %d bytes", MaxBody)
+
+// Object reports whether the answer succeeded and its body begins as a JSON object does, which a gateway's page never does.
+func (a *Reply) Object() bool {
+	return a.Status >= 200 && a.Status < 300 && bytes.HasPrefix(bytes.TrimLeft(a.Body[:min(len(a.Body), 1<<10)], " \t\r\n"), []byte("{"))
 }
 
 // RetryAfter is how long the header of that name asks to wait (RFC 9110, section 10.2.3; a fraction of a second is
@@ -125,33 +117,4 @@ func Seconds(s string) time.Duration {
 		return 0
 	}
 	return time.Duration(min(f, 24*60*60) * float64(time.Second))
-}
-
-// APIClient is a copy of given that follows no redirect and keeps no cookie; where given is nil, a client of our own
-// that honours HTTPS_PROXY.
-func APIClient(given *http.Client) *http.Client {
-	var c http.Client
-	if given != nil {
-		c = *given
-	}
-	if c.Transport == nil && given == nil {
-		c.Transport = NewTransport()
-	}
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	c.Jar = nil
-	return &c
-}
-
-// NewTransport gives a transport that honours HTTPS_PROXY and keeps many connections to one host.
-func NewTransport() *http.Transport {
-	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		TLSHandshakeTimeout:    10 * time.Second,
-		ForceAttemptHTTP2:      true,
-		MaxIdleConns:           128,
-		MaxIdleConnsPerHost:    128, // one host is nearly all there is; the default of 2 would reconnect for nearly each call
-		IdleConnTimeout:        90 * time.Second,
-		MaxResponseHeaderBytes: 256 << 10,
-	}
 }

@@ -113,9 +113,10 @@ func (f *faults) failed(of asked, began int64, e *Error) bool {
 	return o.lasted >= stuckTime
 }
 
-// lasting reports whether an error may turn out to be about one message: a time-out or an HTTP 5xx without a code.
+// lasting reports whether an error may turn out to be about one message: no whole answer, or an HTTP 5xx without a code.
 func lasting(e *Error) bool {
-	return e.Class == ClassUnavailable && (e.Code == CodeTimeout || strings.HasPrefix(e.Code, "http_5"))
+	whole := e.Code != CodeTimeout && e.Code != CodeReset && e.Code != CodeUnreadable
+	return e.Class == ClassUnavailable && (!whole || strings.HasPrefix(e.Code, "http_5"))
 }
 
 // makeRoom forgets faults that nobody asks about any more; f.mu is held.

@@ -79,12 +79,16 @@ func ScopeOf(r *Request) string {
 	return r.API + " " + strings.ToLower(u.Host)
 }
 
-// subjectOf names what a call asks for.
+// subjectOf names what a call asks for. A message may have several files.
 func subjectOf(r *Request) string {
-	if r.Subject != "" {
+	switch {
+	case r.Subject == "":
+		return r.Line()
+	case strings.HasPrefix(r.Path, "/"):
 		return r.Subject
 	}
-	return r.Line()
+	address, _, _ := strings.Cut(r.Path, "?") // its signature changes
+	return r.Subject + " " + address
 }
 
 // enter lets a call through, or gives the error that it ends with.
