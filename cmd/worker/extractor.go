@@ -28,6 +28,10 @@ func NewExtractor(ctx context.Context, s ExtractorSettings, once bool, logger *s
 	if err != nil {
 		return nil, err
 	}
+	if err := s.Feishu.authenticate(ctx, logger); err != nil {
+		_ = n.Client.Close() // the first error is the one that matters
+		return nil, err
+	}
 	pacer := connectors.NewPacer(s.quotas())
 	pacer.SetShare(0, n.Partitions) // nothing is asked before partitions are owned
 	return &Extractor{

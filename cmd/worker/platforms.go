@@ -1,7 +1,10 @@
 package worker
 
 import (
+	"context"
+	"errors"
 	"log/slog"
+	"time"
 
 	"chatlake/connectors"
 	"chatlake/connectors/feishu"
@@ -61,6 +64,31 @@ func (f *Feishu) Call(pacer *connectors.Pacer, logger *slog.Logger) connectors.C
 
 func (f *Feishu) watched(pacer *connectors.Pacer, health *connectors.Health, logger *slog.Logger) connectors.Call {
 	return compose(feishu.NewCall(f.config(logger)), pacer, health, logger)
+}
+
+// authenticateTime bounds how long a start waits for the platform to say whether it takes the app's credentials.
+const authenticateTime = 15 * time.Second
+
+// authenticate gives an error where the platform refuses the app's credentials. One that gives no answer says nothing of them:
+// the worker begins, and waits for it like for any outage.
+func (f *Feishu) authenticate(ctx context.Context, logger *slog.Logger) error {
+	if f.AppID == "" {
+		return nil
+	}
+	bounded, cancel := context.WithTimeout(ctx, authenticateTime)
+	defer cancel()
+	err := feishu.Authenticate(bounded, f.config(logger))
+	var e *connectors.Error
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.As(err, &e) && e.Class == connectors.ClassFatal:
+		return err
+	default:
+		logger.Warn("the platform does not tell whether it takes the app's credentials: going on", "platform", schemas.Feishu, "error", err)
+	}
+	return nil
 }
 
 func (f *Feishu) config(logger *slog.Logger) feishu.Config {
