@@ -183,6 +183,37 @@ func TestPauseThatIsOverGoesFirst(t *testing.T) {
 	})
 }
 
+// TestPauseThatIsOverGoesBeforeBegunOnes: it does not queue again behind all that are being read.
+func TestPauseThatIsOverGoesBeforeBegunOnes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1, memlog.Faults{})
+		r.conf.Workers = 4
+		r.book.before = hang(time.Second)
+		all := r.chats(30)
+		for i := range all {
+			r.book.pages[all[i].ID] = 40
+		}
+		var failed time.Time
+		r.book.fail = func(c *schemas.Container, n int64, tries int) error {
+			switch {
+			case c.Key != all[0].Key || n != 5:
+			case tries == 1:
+				failed = time.Now()
+				return unavailable("503")
+			default: // after its own second in the book
+				if d := time.Since(failed); d > 8*time.Second {
+					t.Errorf("it was read on after %v, its pause was 5 s", d)
+				}
+			}
+			return nil
+		}
+		r.toTheEnd()
+		if failed.IsZero() {
+			t.Error("nothing has failed")
+		}
+	})
+}
+
 // TestSessionsShareALane: each partition gets its turn, though another has long chats enough for all places.
 func TestSessionsShareALane(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

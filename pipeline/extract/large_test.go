@@ -29,8 +29,9 @@ type shelf struct {
 	fail      func(c *schemas.Container) error
 	refuse    func(c *schemas.Container) bool // with a code that is not about it alone
 
-	mu    sync.Mutex
-	asked int
+	mu       sync.Mutex
+	asked    int
+	memories []any
 }
 
 func (s *shelf) Pages(_ context.Context, c *schemas.Container, from connectors.Position) iter.Seq2[*connectors.Page, error] {
@@ -38,6 +39,7 @@ func (s *shelf) Pages(_ context.Context, c *schemas.Container, from connectors.P
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.asked++
+		s.memories = append(s.memories, from.Memory)
 		if s.fail != nil {
 			if err := s.fail(c); err != nil {
 				yield(nil, err)
@@ -107,7 +109,7 @@ func TestPagesThatDoNotFit(t *testing.T) {
 	}{
 		"all fit":                   {many(40, 50), nil, schemas.StateComplete, 5},
 		"a page that does not fit":  {many(8, 200), nil, schemas.StateComplete, 3},
-		"one message in many":       {with(many(40, 50), 13, 5000), []int{13}, schemas.StateComplete, 0},
+		"one message in many":       {with(many(40, 50), 13, 5000), []int{13}, schemas.StateComplete, 12}, // the limit ends with its page
 		"the first":                 {with(many(40, 50), 0, 5000), []int{0}, schemas.StateComplete, 0},
 		"the last":                  {with(many(40, 50), 39, 5000), []int{39}, schemas.StateFailed, 0},
 		"the only one":              {[]int{5000}, []int{0}, schemas.StateFailed, 1},
@@ -270,4 +272,26 @@ type longCursors struct{ book *book }
 
 func (l longCursors) Pages(ctx context.Context, c *schemas.Container, from connectors.Position) iter.Seq2[*connectors.Page, error] {
 	return l.book.Pages(ctx, c, position(c, from.Pages))
+}
+
+// TestMemoryGoesFromPageToPage of a container, for as long as the process runs.
+func TestMemoryGoesFromPageToPage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1, memlog.Faults{Commit: func(n int) memlog.Outcome { return map[int]memlog.Outcome{4: memlog.Refused}[n] }})
+		s := r.shelve()
+		tries := 0
+		s.fail = func(*schemas.Container) error {
+			if tries++; tries == 2 {
+				return unavailable("503")
+			}
+			return nil
+		}
+		c := r.chats(1)[0]
+		s.sizes[c.ID] = make([]int, 5*perPage)
+		r.toTheEnd()
+		// Pages 1 and, after a pause, 2 and 3, whose commit is the fourth with that of the pause, and again in a new process.
+		if got := fmt.Sprint(s.memories); got != "[<nil> 8 8 16 <nil> 24 32]" {
+			t.Errorf("the source was given the memories %s", got)
+		}
+	})
 }
