@@ -41,6 +41,7 @@ type Schema struct {
 type reading struct {
 	shape  *shape
 	schema avro.Schema
+	own    bool // it is our own schema, see readOwn
 }
 
 //go:embed container.avsc
@@ -83,7 +84,7 @@ func parseReading(text string) (reading, error) {
 		return reading{}, err
 	}
 	s, err := shapeOf(schema)
-	return reading{s, schema}, err
+	return reading{shape: s, schema: schema}, err
 }
 
 // parseWire parses a schema with every map<string> read as an array of Attribute, see Attributes.

@@ -55,6 +55,14 @@ func (d *Decoder) Decode(ctx context.Context, value []byte, v any) error {
 	if err != nil {
 		return fmt.Errorf("decode %s: schema id %d: %w", d.schema.Name, id, err)
 	}
+	if w.own {
+		if known, err := readOwn(body, v); known {
+			if err != nil {
+				err = fmt.Errorf("decode %s: %w", d.schema.Name, err)
+			}
+			return err
+		}
+	}
 	if err := strictDecode(w.reading, body, v); err != nil {
 		return fmt.Errorf("decode %s: %w", d.schema.Name, err)
 	}
@@ -90,8 +98,12 @@ func (d *Decoder) writer(ctx context.Context, id int) (writer, error) {
 // resolve gives how bodies written with the schema in text are read as reader wants them.
 func resolve(reader avro.Schema, text string) (reading, error) {
 	writer, err := parseReading(text)
-	if err != nil || writer.schema.Fingerprint() == reader.Fingerprint() {
+	if err != nil {
 		return writer, err
+	}
+	if writer.schema.Fingerprint() == reader.Fingerprint() {
+		writer.own = true
+		return writer, nil
 	}
 	writer.schema, err = avro.NewSchemaCompatibility().Resolve(reader, writer.schema)
 	if err != nil {

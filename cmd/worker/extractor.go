@@ -29,6 +29,10 @@ func NewExtractor(ctx context.Context, s ExtractorSettings, once bool, logger *s
 		return nil, err
 	}
 	n.warnOtherGroups(ctx, s.Group, logger)
+	if err := s.Feishu.authenticate(ctx, logger); err != nil {
+		_ = n.Client.Close() // the first error is the one that matters
+		return nil, err
+	}
 	pacer := connectors.NewPacer(s.quotas())
 	pacer.SetShare(0, n.Partitions) // nothing is asked before partitions are owned
 	e := &Extractor{

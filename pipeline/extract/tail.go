@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"chatlake/pipeline"
@@ -23,15 +24,16 @@ func (s *session) take(ctx context.Context, r *schemas.Record) error {
 	if err := c.Validate(); err != nil { // another writer's: nothing that follows from it could be written
 		return s.setAside(r, "invalid", err.Error())
 	}
+	if !strings.HasPrefix(c.Key, string(schemas.NewContainerKey(c.Platform, c.TenantID, c.Kind, ""))) {
+		return s.setAside(r, "invalid", "the key is not one of the container's platform, tenant and kind")
+	}
 	conversation := schemas.NewConversationKey(c.Platform, c.TenantID, c.ConversationID)
 	if p := schemas.Partition(conversation, s.log.Total()); p != r.Partition {
 		return s.setAside(r, "misplaced", fmt.Sprintf("the conversation belongs to partition %d of %d", p, s.log.Total()))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.fold(c) {
-		s.changed(schemas.ContainerKey(c.Key))
-	}
+	s.fold(c)
 	return nil
 }
 
