@@ -75,6 +75,7 @@ type caller struct {
 	appID, secret string
 	pacer         *connectors.Pacer // of the token endpoint
 	tokens        *tokens
+	stubborn      stubborn
 }
 
 // NewCall gives calls with the app's tenant access token, which it fetches, keeps fresh and, when it is refused,
@@ -127,7 +128,7 @@ func (c *caller) call(ctx context.Context, r connectors.Request) (*connectors.Re
 		if err == nil {
 			c.tokens.took()
 		}
-		return resp, err
+		return c.withoutCards(ctx, r, token, resp, err)
 	}
 	c.tokens.drop(token)
 	fresh, err := c.tokens.get(ctx)

@@ -78,11 +78,12 @@ func (o *others) than(api, id string) string {
 
 // contrast makes a call about one message or chat. Where an internal error does not say whether it is about that one or about
 // the platform, it asks for another one, which a page shows, and then once more for this one: if only this one fails,
-// connectors.Retry makes the error ClassSticky.
+// connectors.Retry makes the error ClassSticky. It does so too while the API is out: a few messages that always fail look
+// like an outage, and only one that does not fail ends it.
 func (w *walk) contrast(ctx context.Context, r connectors.Request) (*connectors.Response, error) {
 	resp, err := w.call(ctx, r)
 	e := errorOf(err)
-	if e == nil || !e.Sticky {
+	if e == nil || !e.Sticky && !e.Out {
 		return resp, err
 	}
 	id := w.others.than(r.API, r.Subject)
@@ -94,7 +95,7 @@ func (w *walk) contrast(ctx context.Context, r connectors.Request) (*connectors.
 	if r.API == schemas.FeishuChatsGet {
 		other = getChat(id)
 	}
-	answer, failed := w.call(ctx, other)
+	answer, failed := w.call(connectors.WithProbe(ctx, connectors.ScopeOf(&other)), other)
 	switch o := errorOf(failed); {
 	case failed == nil:
 		calls += answer.Calls

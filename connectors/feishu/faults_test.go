@@ -211,3 +211,39 @@ func TestChatIsReadWithoutItsRecord(t *testing.T) {
 		})
 	}
 }
+
+// Messages that always fail, more of them than make an outage and nothing else asked for: those that need no card parameter
+// come whole, and those that fail without it too are given up, once a message that does not fail tells.
+func TestForwardsThatLookLikeAnOutage(t *testing.T) {
+	var items []string
+	for i := range 12 {
+		items = append(items, say(fmt.Sprint("om_f", i), 1700000000000, "merge_forward", "x"))
+	}
+	items = append(items, say("om_text", 1700000001000, "text", "x"))
+	for name, want := range map[string]string{"with the parameter only": "", "in either way": strings.TrimSpace(strings.Repeat("internal_error ", 12))} {
+		synctest.Test(t, func(t *testing.T) {
+			transport := roundTrip(func(r *http.Request) (*http.Response, error) {
+				id, get := strings.CutPrefix(r.URL.Path, "/open-apis/im/v1/messages/")
+				switch {
+				case r.URL.Path == tokenURI:
+					return reply(200, `{"code":0,"tenant_access_token":"t-token-1","expire":7200}`), nil
+				case get && id != "om_text" && (want != "" || r.URL.Query().Get("card_msg_content_type") != ""):
+					return reply(500, `{"code":2200,"msg":"Internal Error"}`), nil
+				case get:
+					return reply(200, list("", say(id, 1700000000000, "merge_forward", "x"))), nil
+				case strings.Contains(r.URL.Path, "/chats/"):
+					return reply(200, `{"code":0,"data":{}}`), nil
+				}
+				return reply(200, list("", items...)), nil
+			})
+			cfg := feishu.Config{AppID: appID, AppSecret: appSecret, BaseURL: "http://feishu.test", Client: &http.Client{Transport: transport}}
+			health := connectors.NewHealth(schemas.Feishu, nil)
+			source := feishu.NewSource(connectors.Retry(connectors.Watch(feishu.NewCall(cfg), health), connectors.Policy{}), appTenant)
+			began := time.Now()
+			pages := settle(t, source, container("chat", "oc_1"), container("thread", "omt_none"), 2*time.Hour)
+			if got := strings.Join(reasons(pages), " "); len(pages) != 1 || got != want || time.Since(began) > 20*time.Minute {
+				t.Errorf("%s: %d pages after %v, given up: %q", name, len(pages), time.Since(began), got)
+			}
+		})
+	}
+}

@@ -39,6 +39,9 @@ func getMessage(id, query string) connectors.Request {
 func (w *walk) get(ctx context.Context, id string) (*connectors.Response, *connectors.Failure, error) {
 	r := getMessage(id, contentQuery)
 	resp, err := w.call(ctx, r)
+	if e := errorOf(err); e != nil && e.Out {
+		resp, err = w.contrast(ctx, r)
+	}
 	if e := errorOf(err); e != nil && internal(e) {
 		drop(ctx, e.Response)
 		r = getMessage(id, plainQuery)
@@ -49,6 +52,7 @@ func (w *walk) get(ctx context.Context, id string) (*connectors.Response, *conne
 		}
 	}
 	if err == nil {
+		w.others.note(r.API, id)
 		return resp, nil, nil
 	}
 	e := errorOf(err)

@@ -22,15 +22,17 @@ func (w *walk) batch(body []byte) connectors.Request {
 
 // contrast makes a call. Where an internal error of a batch does not say whether it is about the messages that were asked
 // for or about the platform, it asks for a message that does not exist, and then once more for those: if only they fail,
-// connectors.Retry makes the error ClassSticky.
+// connectors.Retry makes the error ClassSticky. It does so too while the API is out: a few batches that always fail look like
+// an outage, and only one that does not fail ends it.
 func (w *walk) contrast(ctx context.Context, r connectors.Request) (*connectors.Response, error) {
 	resp, err := w.s.call(ctx, r)
 	e := errorOf(err)
-	if e == nil || !e.Sticky || r.API != schemas.YunxinMessagesBatch {
+	if e == nil || !e.Sticky && !e.Out || r.API != schemas.YunxinMessagesBatch {
 		return resp, err
 	}
 	calls := e.Calls
-	answer, failed := w.s.call(ctx, w.batch([]byte(noMessage)))
+	other := w.batch([]byte(noMessage))
+	answer, failed := w.s.call(connectors.WithProbe(ctx, connectors.ScopeOf(&other)), other)
 	switch o := errorOf(failed); {
 	case failed == nil:
 		calls += answer.Calls

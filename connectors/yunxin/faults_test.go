@@ -237,3 +237,27 @@ func TestTroubleOfAnyCall(t *testing.T) {
 		}
 	}
 }
+
+// Messages that always fail, more of them than make an outage and nothing else asked for, are given up once a batch that does
+// not fail tells.
+func TestMessagesThatLookLikeAnOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ids := numbers(6)
+		p := &troubled{trouble: troubles["code 500"], fits: func(call string) bool { return strings.HasPrefix(call, "batch") && strings.Contains(call, ids[0][:12]) }}
+		cfg := yunxin.Config{AppKey: appKey, AppSecret: appSecret, BaseURL: "http://api.test", Client: &http.Client{Transport: p}}
+		source := yunxin.NewSource(yunxin.SourceConfig{
+			Call: connectors.Retry(connectors.Watch(yunxin.NewCall(cfg), connectors.NewHealth(schemas.Yunxin, nil)), connectors.Policy{}), AppKey: appKey,
+		})
+		c := list("alice|1|bob", ids...)
+		began := time.Now()
+		pages := settle(t, source, 2*time.Hour, c)
+		ends := map[string]string{}
+		for _, id := range ids {
+			ends[id] = "internal_error"
+		}
+		if pages == nil || time.Since(began) > 20*time.Minute {
+			t.Fatalf("%d pages after %v", len(pages), time.Since(began))
+		}
+		wantOutcome(t, c, pages, ends)
+	})
+}
