@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -39,13 +37,9 @@ func TestCertificateThatIsNotTrusted(t *testing.T) {
 	if code != "certificate" || !strings.Contains(means, "x509: ") || !strings.Contains(means, "PLATFORM_TLS_CA_FILE") {
 		t.Errorf("%s: %s", code, means)
 	}
-	file := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	roots, err := connectors.TrustFile(file)
-	if err != nil {
-		t.Fatal(err)
+	roots, some := connectors.Trust(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
+	if !some {
+		t.Fatal("the certificate is not taken")
 	}
 	transport := connectors.TrustingTransport(roots)
 	defer transport.CloseIdleConnections()
@@ -62,15 +56,9 @@ func TestCertificateThatIsNotTrusted(t *testing.T) {
 	}
 }
 
-func TestTrustFileThatHoldsNone(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "key.pem")
-	if err := os.WriteFile(file, []byte("-----BEGIN PRIVATE KEY-----\nsecret\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for name, word := range map[string]string{file: "no certificate", file + ".none": "no such file"} {
-		if _, err := connectors.TrustFile(name); err == nil || !strings.Contains(err.Error(), word) || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "secret") {
-			t.Errorf("%s: %v", name, err)
-		}
+func TestTrustWithoutCertificate(t *testing.T) {
+	if _, some := connectors.Trust([]byte("-----BEGIN PRIVATE KEY-----\nsecret\n")); some {
+		t.Error("a key was taken for a certificate")
 	}
 }
 

@@ -4,11 +4,9 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"fmt"
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"time"
 )
 
@@ -31,7 +29,7 @@ func APIClient(given *http.Client) *http.Client {
 // host.
 func NewTransport() *http.Transport { return TrustingTransport(nil) }
 
-// TrustingTransport is NewTransport with the authorities in roots, see TrustFile; nil: the system's.
+// TrustingTransport is NewTransport with the authorities in roots, see Trust; nil: the system's.
 func TrustingTransport(roots *x509.CertPool) *http.Transport {
 	t := &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
@@ -58,21 +56,13 @@ func checkConnect(_ context.Context, proxy *url.URL, _ *http.Request, answer *ht
 	return &proxyRefusal{proxy: proxy.Host, status: answer.StatusCode}
 }
 
-// TrustFile gives the system's authorities and beside them those in a file of PEM certificates. Errors name the file and what
-// to do.
-func TrustFile(path string) (*x509.CertPool, error) {
-	pem, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("authorities cannot be read: %w", err)
-	}
+// Trust gives the system's authorities and beside them those in pem, one certificate or more; false where it holds none.
+func Trust(pem []byte) (*x509.CertPool, bool) {
 	pool, err := x509.SystemCertPool()
 	if err != nil {
-		pool = x509.NewCertPool() // there is no system's: the file's alone
+		pool = x509.NewCertPool() // there is no system's: these alone
 	}
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s holds no certificate in PEM (-----BEGIN CERTIFICATE-----)", path)
-	}
-	return pool, nil
+	return pool, pool.AppendCertsFromPEM(pem)
 }
 
 // PlainHTTP reports whether an API's address sends credentials and messages in the clear over a network: http to a host that

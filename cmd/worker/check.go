@@ -166,6 +166,7 @@ func (s *ExtractorSettings) check() error {
 	if err := s.Platforms.check(); err != nil {
 		return err
 	}
+	s.Feishu.roots, s.Yunxin.roots = s.Platforms.roots, s.Platforms.roots
 	if err := s.Feishu.check(&s.notes); err != nil {
 		return err
 	}
@@ -241,6 +242,7 @@ func (s *ToolSettings) check() error {
 	if err := s.Platforms.check(); err != nil {
 		return err
 	}
+	s.Feishu.roots, s.Yunxin.roots = s.Platforms.roots, s.Platforms.roots
 	if err := s.Feishu.checkTenant(&s.notes); err != nil {
 		return err
 	}

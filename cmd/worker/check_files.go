@@ -2,10 +2,10 @@ package worker
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"os"
 	"strings"
 
+	"chatlake/connectors"
 	"chatlake/kafka"
 )
 
@@ -51,11 +51,9 @@ func (p *Platforms) check() error {
 	if err != nil {
 		return &SettingError{name, "names a file that cannot be read: " + withoutPath(err)}
 	}
-	if p.roots, err = x509.SystemCertPool(); err != nil {
-		p.roots = x509.NewCertPool() // a system without any trusts these alone
-	}
-	if !p.roots.AppendCertsFromPEM(pem) {
-		return &SettingError{name, "names a file that holds no certificate in PEM"}
+	var some bool
+	if p.roots, some = connectors.Trust(pem); !some {
+		return &SettingError{name, "names a file that holds no certificate in PEM (-----BEGIN CERTIFICATE-----)"}
 	}
 	return nil
 }

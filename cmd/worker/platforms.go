@@ -94,7 +94,7 @@ func (f *Feishu) authenticate(ctx context.Context, logger *slog.Logger) error {
 func (f *Feishu) config(logger *slog.Logger) feishu.Config {
 	return feishu.Config{
 		AppID: f.AppID, AppSecret: string(f.AppSecret), Tenant: f.Tenant, BaseURL: f.BaseURL,
-		ConnectorVersion: "chatlake/" + Version, Logger: logger,
+		ConnectorVersion: "chatlake/" + Version, RootCAs: f.roots, Logger: logger,
 	}
 }
 
@@ -116,6 +116,6 @@ func (y *Yunxin) source(pacer *connectors.Pacer, health *connectors.Health, logg
 func (y *Yunxin) config(logger *slog.Logger) yunxin.Config {
 	return yunxin.Config{
 		AppKey: y.AppKey, AppSecret: string(y.AppSecret), BaseURL: y.BaseURL, APIVersion: y.APIVersion, FileHosts: y.FileHosts,
-		ConnectorVersion: "chatlake/" + Version, Logger: logger,
+		ConnectorVersion: "chatlake/" + Version, RootCAs: y.roots, Logger: logger,
 	}
 }

@@ -71,6 +71,8 @@ type Feishu struct {
 	BaseURL   string `envconfig:"FEISHU_BASE_URL" default:"https://open.feishu.cn" desc:"https://open.larksuite.com for Lark"`
 	PerMinute Count  `envconfig:"FEISHU_RATE_PER_MINUTE" default:"1000" desc:"the app's quota per API and minute, shared by all extractors"`
 	PerSecond Count  `envconfig:"FEISHU_RATE_PER_SECOND" default:"50" desc:"the app's quota per API and second, shared by all extractors"`
+
+	roots *x509.CertPool // as of Platforms
 }
 
 // Yunxin is one NetEase Yunxin app; without an app key the platform is off. The app key names the tenant in keys.
@@ -81,6 +83,8 @@ type Yunxin struct {
 	APIVersion string `envconfig:"YUNXIN_API_VERSION" default:"v2" desc:"v2 or v2.1, the part of the API's paths that names its version"`
 	PerSecond  Count  `envconfig:"YUNXIN_RATE_PER_SECOND" default:"50" desc:"the app's quota per API and second, shared by all extractors; above it the platform refuses an API for a minute"`
 	FileHosts  List   `envconfig:"YUNXIN_FILE_HOSTS" desc:"comma list of hosts (name or *.domain) that files of merged forwards may be fetched from, by https and never from a private address; a whole origin (http://127.0.0.1:9000) lifts both for that origin, for tests (default: the platform's own: *.netease.im, nim.nosdn.127.net, nos.netease.com, *.chatnos.com)"`
+
+	roots *x509.CertPool // as of Platforms
 }
 
 // ExtractorSettings are the settings of the extractor.

@@ -37,7 +37,7 @@ type Config struct {
 	// Client makes the requests, without following redirects or keeping cookies; nil: one that honours HTTPS_PROXY and trusts
 	// RootCAs.
 	Client *http.Client
-	// RootCAs are the authorities that a client of our own trusts, see connectors.TrustFile; nil: the system's.
+	// RootCAs are the authorities that a client of our own trusts, see connectors.Trust; nil: the system's.
 	RootCAs *x509.CertPool
 	Logger  *slog.Logger // nil: none
 }

@@ -45,7 +45,7 @@ type Config struct {
 	// Transport makes requests for merged files. It is copied, and its dialing replaced by one that refuses private
 	// addresses. nil: one that honours HTTPS_PROXY and trusts RootCAs.
 	Transport *http.Transport
-	// RootCAs are the authorities that a client or transport of our own trusts, see connectors.TrustFile; nil: the system's.
+	// RootCAs are the authorities that a client or transport of our own trusts, see connectors.Trust; nil: the system's.
 	RootCAs *x509.CertPool
 	Logger  *slog.Logger // nil: none
 }

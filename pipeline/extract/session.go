@@ -50,25 +50,15 @@ func (e *Extractor) load(ctx context.Context, log pipeline.Log) (*session, error
 	if err != nil {
 		return nil, err
 	}
-	err = pipeline.ReadTo(ctx, log, pipeline.Span{Topic: e.Topics.Checkpoints, From: start, To: end}, func(r *schemas.Record) error {
-		cp := new(schemas.Checkpoint)
-		if err := s.decode(ctx, e.Check, r, cp); err != nil {
-			// Going on from an older checkpoint would read pages twice: better to stop and say so.
-			return fmt.Errorf("the checkpoint at %s/%d offset %d (%s) cannot be read, and going on from an older one would repeat pages; a newer record of the key, or a registry that knows its schema, mends it: %w",
-				r.Topic, r.Partition, r.Offset, r.Key, err)
-		}
-		s.check(cp)
-		return nil
-	})
-	if err != nil {
+	if err := s.checkpoints(ctx, start, end); err != nil {
 		return nil, err
 	}
 	start, end, err = pipeline.Settled(ctx, log, e.Topics.Containers, e.Logger)
 	if err != nil {
 		return nil, err
 	}
-	err = pipeline.ReadTo(ctx, log, pipeline.Span{Topic: e.Topics.Containers, From: start, To: end}, func(r *schemas.Record) error {
-		return s.take(ctx, r)
+	err = pipeline.ReadBatches(ctx, log, pipeline.Span{Topic: e.Topics.Containers, From: start, To: end}, func(b *pipeline.Batch) error {
+		return s.takeAll(ctx, b)
 	})
 	if err != nil {
 		s.leave()
@@ -79,6 +69,34 @@ func (e *Extractor) load(ctx context.Context, log pipeline.Log) (*session, error
 	}
 	s.position.Store(max(start, end))
 	return s, nil
+}
+
+// checkpoints takes in the checkpoints of a span. Going on from an older one would read pages twice: where the newest of a
+// container cannot be read, the session ends and says so.
+func (s *session) checkpoints(ctx context.Context, start, end int64) error {
+	unread := map[string]error{} // by key
+	err := pipeline.ReadTo(ctx, s.log, pipeline.Span{Topic: s.Topics.Checkpoints, From: start, To: end}, func(r *schemas.Record) error {
+		cp := new(schemas.Checkpoint)
+		if err := s.decode(ctx, s.Check, r, cp); err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			unread[r.Key] = fmt.Errorf("%s/%d offset %d (%s): %w", r.Topic, r.Partition, r.Offset, r.Key, err)
+			return nil
+		}
+		delete(unread, cp.ContainerKey)
+		s.check(cp)
+		return nil
+	})
+	var damaged *pipeline.Unreadable
+	if errors.As(err, &damaged) {
+		return fmt.Errorf("checkpoints are damaged, and reading on without them could repeat pages; restore the partition from a replica or a backup: %w", err)
+	}
+	for _, why := range unread {
+		err = errors.Join(err, fmt.Errorf("the newest checkpoint of a container cannot be read, and going on from an older one would repeat pages; "+
+			"a registry that knows its schema, or a newer record of the key, mends it: %w", why))
+	}
+	return err
 }
 
 // check takes in a checkpoint that was read.

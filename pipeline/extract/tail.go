@@ -12,6 +12,14 @@ import (
 	"chatlake/schemas"
 )
 
+// takeAll folds a batch in. What nobody can read of it is a dead letter.
+func (s *session) takeAll(ctx context.Context, b *pipeline.Batch) error {
+	return b.Each(func(r *schemas.Record) error { return s.take(ctx, r) }, func(d *pipeline.Damaged) error {
+		at := &schemas.Record{Topic: s.Topics.Containers, Partition: s.log.ID(), Offset: d.First}
+		return s.setAside(at, "unreadable", fmt.Sprintf("offsets %d to %d cannot be read: %s", d.First, d.Last, d.Why))
+	})
+}
+
 // take folds one record of the topic of containers in and queues the container where there is something to do.
 func (s *session) take(ctx context.Context, r *schemas.Record) error {
 	c := new(schemas.Container)
@@ -91,10 +99,8 @@ func (s *session) tail(ctx context.Context) error {
 			return err
 		}
 		s.log.Beat()
-		for i := range b.Records {
-			if err := s.take(ctx, &b.Records[i]); err != nil {
-				return err
-			}
+		if err := s.takeAll(ctx, &b); err != nil {
+			return err
 		}
 		if b.Next > s.position.Load() {
 			s.position.Store(b.Next)
