@@ -16,14 +16,14 @@ import (
 	"chatlake/schemas"
 )
 
-// growingRaw is an ownership whose topic of raw pages grows right after its end was looked at, as it does while an
+// growingPages is an ownership whose topic of raw pages grows right after its end was looked at, as it does while an
 // extractor runs.
-type growingRaw struct {
+type growingPages struct {
 	*memlog.Partition
 	grow func()
 }
 
-func (g *growingRaw) End(ctx context.Context, topic string) (int64, error) {
+func (g *growingPages) End(ctx context.Context, topic string) (int64, error) {
 	end, err := g.Partition.End(ctx, topic)
 	if topic == topics.RawPages && g.grow != nil {
 		g.grow()
@@ -80,7 +80,7 @@ func TestOnceKeepsAPageAndItsExpansionsTogether(t *testing.T) {
 				r.toTheEnd()
 				return r.said()
 			}
-			own := &growingRaw{r.log.Own(topics.RawPages, 0), func() { r.log.Append(all[1:]...) }}
+			own := &growingPages{r.log.Own(topics.RawPages, 0), func() { r.log.Append(all[1:]...) }}
 			if err := r.normalizer().Partition(t.Context(), own); err != nil {
 				t.Fatal(err)
 			}
