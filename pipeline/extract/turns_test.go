@@ -1,0 +1,103 @@
+package extract_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"chatlake/connectors"
+	"chatlake/pipeline/memlog"
+	"chatlake/schemas"
+)
+
+// runs runs a long-running session until stop is called, which expects that nothing else has ended it.
+func (r *rig) runs() (stop func()) {
+	r.conf.Once = false
+	ctx, cancel := context.WithCancel(r.t.Context())
+	done := make(chan error, 1)
+	go func() { done <- r.session(ctx) }()
+	return func() {
+		r.t.Helper()
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			r.t.Error(err)
+		}
+	}
+}
+
+// TestProbesOfARefusalTakeTurns: a platform that refused the app refuses one container still when it works again. The next
+// probe asks for another.
+func TestProbesOfARefusalTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1, memlog.Faults{})
+		all := r.chats(12)
+		began, stuck := time.Now(), ""
+		r.book.edit = func(c *schemas.Container, _ int64, p *connectors.Page) {
+			granted := time.Since(began) > 30*time.Second
+			if granted && stuck == "" {
+				stuck = c.ID // whatever is asked first
+			}
+			if !granted || c.ID == stuck {
+				wide(p, "99991672")
+			}
+		}
+		stop := r.runs()
+		time.Sleep(15 * time.Minute)
+		stop()
+		s := r.check()
+		complete := 0
+		for i := range all {
+			if s.checkpoints[schemas.ContainerKey(all[i].Key)].State == schemas.StateComplete {
+				complete++
+			}
+		}
+		if complete != 11 {
+			t.Errorf("%d of 12 chats are read 14 minutes after the platform works again, want all but one", complete)
+		}
+	})
+}
+
+// TestRefusedContainersLeaveANewOne: ten containers whose refusals closed the platform are asked for in turn with one that
+// nobody has tried yet.
+func TestRefusedContainersLeaveANewOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1, memlog.Faults{})
+		r.chats(10)
+		good := r.chat(10)
+		r.book.edit = func(c *schemas.Container, _ int64, p *connectors.Page) {
+			if c.ID != good.ID {
+				wide(p, "99991672")
+			}
+		}
+		stop := r.runs()
+		time.Sleep(time.Minute)
+		r.add(good)
+		time.Sleep(30 * time.Minute)
+		stop()
+		r.state(r.check(), []schemas.Container{good}, schemas.StateComplete, "")
+	})
+}
+
+// TestFailingContainersLeaveANewOne: two containers that the platform always answers with 503, and that are all there is,
+// look like an outage. One that comes later shows that it is none.
+func TestFailingContainersLeaveANewOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1, memlog.Faults{})
+		r.chats(2)
+		good := r.chat(2)
+		r.book.fail = func(c *schemas.Container, _ int64, _ int) error {
+			if c.ID != good.ID {
+				return unavailable("http_503")
+			}
+			return nil
+		}
+		stop := r.runs()
+		time.Sleep(time.Minute)
+		r.add(good)
+		time.Sleep(30 * time.Minute)
+		stop()
+		r.state(r.check(), []schemas.Container{good}, schemas.StateComplete, "")
+	})
+}
