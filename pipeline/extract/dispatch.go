@@ -307,7 +307,7 @@ func (s *session) closeAll(ctx context.Context, start starter) {
 func (s *session) begin(l *live, stop context.CancelCauseFunc) *reading {
 	e, c, cp := s.all[l.key], l.container, l.checkpoint
 	p := s.platforms[c.Platform]
-	r := &reading{platform: p, api: schemas.PageType(c.Platform, c.Kind), key: l.key, live: l, container: *c}
+	r := &reading{platform: p, api: schemas.PageType(c.Platform, c.Kind), began: s.Now(), key: l.key, live: l, container: *c}
 	if spelling := s.spellings[c.ConversationID]; c.Kind == schemas.KindMessages && c.ID == c.ConversationID && spelling != "" {
 		r.container.ID = spelling
 	}

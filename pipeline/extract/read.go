@@ -24,6 +24,7 @@ const codeSource = "source_error"
 type reading struct {
 	platform   *platform
 	api        string // that its pages come from
+	began      time.Time
 	key        schemas.ContainerKey
 	live       *live
 	container  schemas.Container // as it was when the task began
@@ -202,7 +203,7 @@ func (s *session) pause(ctx context.Context, r *reading, why *connectors.Error) 
 		d = min(why.RetryAfter, mostPause)
 	}
 	until := s.Now().Add(d)
-	if err := s.useless(r.platform, until, why); err != nil {
+	if err := s.useless(r, until, why); err != nil {
 		return err
 	}
 	if r.checkpoint.State == schemas.StateWaiting && deref(r.checkpoint.ErrorCode) == why.Code {
@@ -230,7 +231,7 @@ func (s *session) pause(ctx context.Context, r *reading, why *connectors.Error) 
 func (s *session) waitsFor(ctx context.Context, r *reading, scope string, why *connectors.Error) error {
 	if !why.Out || r.probes {
 		gate, _ := r.platform.health.Closed(scope)
-		if err := s.useless(r.platform, gate.Next, why); err != nil {
+		if err := s.useless(r, gate.Next, why); err != nil {
 			return err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/schemas"
 )
 
 // Containers that are refused one after another with one code that is not about a single conversation show that the platform
@@ -22,7 +23,7 @@ const (
 // row is refusals with one code, with nothing answered in between.
 type row struct {
 	code  string
-	n     int
+	keys  []schemas.ContainerKey
 	holds []*hold // those not yet committed
 	at    time.Time
 }
@@ -81,10 +82,12 @@ func (e *Extractor) line(p *platform, h *hold) (verdicts []verdict) {
 		verdicts = p.row.take(false)
 		p.row = row{code: why.Code}
 	}
-	p.row.n++
+	if !slices.Contains(p.row.keys, h.r.key) { // it may be asked for again while it is held, or by the next session
+		p.row.keys = append(p.row.keys, h.r.key)
+	}
 	p.row.at = e.Now()
 	p.row.holds = append(p.row.holds, h)
-	if p.row.n < rowLength {
+	if len(p.row.keys) < rowLength {
 		return verdicts
 	}
 	p.health.RefusedAll(why.Code, why.Message)

@@ -101,3 +101,21 @@ func TestFailingContainersLeaveANewOne(t *testing.T) {
 		r.state(r.check(), []schemas.Container{good}, schemas.StateComplete, "")
 	})
 }
+
+// TestOneContainerIsNoRow: one that is refused, and asked for again each time, is no ten containers.
+func TestOneContainerIsNoRow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1, memlog.Faults{})
+		r.book.edit = func(_ *schemas.Container, _ int64, p *connectors.Page) { wide(p, "230027") }
+		c := r.chats(1)[0]
+		stop := r.runs()
+		for range 12 {
+			time.Sleep(time.Second) // it is held
+			c = again(c)
+			r.add(c)
+		}
+		time.Sleep(time.Minute)
+		stop()
+		r.state(r.check(), []schemas.Container{c}, schemas.StateFailed, "230027")
+	})
+}
