@@ -132,12 +132,26 @@ func (e *Extractor) flush() {
 	var verdicts []verdict
 	e.mu.Lock()
 	for _, p := range e.platforms {
-		if len(p.row.holds) > 0 && p.busy == 0 && e.loading == 0 && e.Now().Sub(p.row.at) >= rowTime {
+		if len(p.row.holds) > 0 && !e.reads(p) && e.loading == 0 && e.Now().Sub(p.row.at) >= rowTime {
 			verdicts = append(verdicts, p.row.take(false)...)
 		}
 	}
 	e.mu.Unlock()
 	e.post(verdicts)
+}
+
+// reads reports whether anything is left to do for a platform, but for what waits for an API that the app may not use: an outage
+// ends, that may not. mu is held.
+func (e *Extractor) reads(p *platform) bool {
+	for i, l := range e.lanes {
+		if l.platform != p || e.busy[i] == 0 {
+			continue
+		}
+		if gate, closed := p.health.Closed(l.api); !closed || !gate.Refusal {
+			return true
+		}
+	}
+	return false
 }
 
 // post hands verdicts to the sessions of their containers. No lock is held.

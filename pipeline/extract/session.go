@@ -231,17 +231,10 @@ func (s *session) count(w where, n int, l *live) {
 	if gauge != nil {
 		gauge.Add(int64(n))
 	}
-	if w == queued || w == running {
-		s.busy(l, n)
-	}
-}
-
-// busy counts the containers of a platform that are queued or running, over all partitions.
-func (e *Extractor) busy(l *live, n int) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if p := e.platforms[l.container.Platform]; p != nil {
-		p.busy += n
+	if lane := s.all[l.key].lane; lane >= 0 && (w == queued || w == running) {
+		s.Extractor.mu.Lock()
+		defer s.Extractor.mu.Unlock()
+		s.busy[lane] += n
 	}
 }
 

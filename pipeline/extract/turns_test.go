@@ -119,3 +119,34 @@ func TestOneContainerIsNoRow(t *testing.T) {
 		r.state(r.check(), []schemas.Container{c}, schemas.StateFailed, "230027")
 	})
 }
+
+// TestRefusalIsKeptBesideAnAPIThatIsRefused: what waits for an API that the app may not use says nothing of a container of
+// another API that is refused. It does not wait to be FAILED until that API answers.
+func TestRefusalIsKeptBesideAnAPIThatIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1, memlog.Faults{})
+		good, bad := r.chat(0), r.chat(1)
+		r.book.fail = func(c *schemas.Container, _ int64, _ int) error {
+			if c.Kind == schemas.KindMessage {
+				e := fatal("99991672")
+				e.API = schemas.FeishuMessagesGet
+				return e
+			}
+			return nil
+		}
+		r.book.edit = func(c *schemas.Container, _ int64, p *connectors.Page) {
+			if c.ID == bad.ID {
+				wide(p, "230027")
+			}
+		}
+		r.add(good)
+		stop := r.runs()
+		time.Sleep(time.Second)
+		r.add(lookUp(good, 1))
+		time.Sleep(time.Second)
+		r.add(lookUp(good, 2), bad)
+		time.Sleep(30 * time.Second)
+		r.state(r.check(), []schemas.Container{bad}, schemas.StateFailed, "230027")
+		stop()
+	})
+}
