@@ -5,6 +5,7 @@ import (
 	"container/heap"
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"chatlake/connectors"
@@ -108,7 +109,7 @@ func (s *session) fill(ctx context.Context, start starter, lane int, wanted []bo
 	if _, closed := l.platform.health.Closed(l.api); closed {
 		return
 	}
-	for !w.empty() {
+	for !w.empty() && s.committing < s.Workers {
 		if !s.places.take(lane, s) {
 			wanted[lane] = true
 			return
@@ -279,8 +280,9 @@ func (s *session) startRead(ctx context.Context, start starter, l *live, probe *
 		r.probe, r.probes = probe.scope, true
 		own = connectors.WithProbe(own, probe.scope)
 	}
+	r.leave = sync.OnceFunc(func() { s.places.release(lane) })
 	start(func(ctx context.Context) error {
-		defer s.places.release(lane)
+		defer r.leave()
 		defer stop(nil)
 		return s.read(ctx, own, r)
 	})
