@@ -221,6 +221,40 @@ func TestOffsetWithinAGroup(t *testing.T) {
 	}
 }
 
+// TestExpansionsWithoutTheirPageAreNormalizedOnce: groups whose page never comes stand one behind another, so that the offset
+// between two of them is committed. What they gave then is not written again after a crash, by whatever decoder.
+func TestExpansionsWithoutTheirPageAreNormalizedOnce(t *testing.T) {
+	records := func(r *rig) (all []schemas.Record) {
+		for n := range int64(4) {
+			x := expansion(10+n, fmt.Sprint("f", n), "", child{ID: "a", Text: "x"})
+			x.Failed = []string{"feishu/cli_1/broken"}
+			all = append(all, r.raw(x))
+		}
+		return append(all, r.raw(page(item{ID: "n", Rev: 1})))
+	}
+	for outcome := memlog.Refused; outcome <= memlog.Kept; outcome++ {
+		for k := 1; k <= 4; k++ {
+			for _, decoder := range []string{"first", "second"} {
+				for _, lose := range []bool{false, true} {
+					r := newRig(t, memlog.Faults{MaxRecords: 1, Commit: failAt(k, outcome)})
+					r.use("first")
+					r.log.Append(records(r)...)
+					r.toTheEnd(func() {
+						if r.use(decoder); lose {
+							r.dir = t.TempDir()
+						}
+					})
+					name := fmt.Sprintf("outcome %d of commit %d, then the %s decoder, state lost %v", outcome, k, decoder, lose)
+					r.rises(name)
+					if m, d := len(r.messages()), len(r.dead()); m != 9 || d != 4 {
+						t.Errorf("%s: %d messages and %d dead letters, want 9 and 4", name, m, d)
+					}
+				}
+			}
+		}
+	}
+}
+
 // TestGroupsAreBounded: what no page of ours has before it is not gathered for ever. Where a group is cut depends on the
 // records alone.
 func TestGroupsAreBounded(t *testing.T) {
