@@ -39,7 +39,9 @@ type cappedReader struct {
 	next  int64
 }
 
-func (h *capped) Reader(topic string, from int64) pipeline.Reader { return &cappedReader{h, topic, from} }
+func (h *capped) Reader(topic string, from int64) pipeline.Reader {
+	return &cappedReader{h, topic, from}
+}
 
 func (r *cappedReader) Read(ctx context.Context, wait time.Duration, maxBytes int) (pipeline.Batch, error) {
 	b, err := r.h.Partition.Reader(r.topic, r.next).Read(ctx, 0, maxBytes)
