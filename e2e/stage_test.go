@@ -91,14 +91,19 @@ func (s *stage) container(kind, id, conversation string) schemas.Container {
 	return c
 }
 
+// longest is more than any container may take, in the time of a test: one that never ends is a failure, not a test that hangs.
+const longest = 30 * 24 * time.Hour
+
 // process runs a new extractor, with a source of its own that remembers nothing, until all containers have ended.
 func (s *stage) process() error {
+	ctx, cancel := context.WithTimeoutCause(s.t.Context(), longest, fmt.Errorf("no end after %v", longest))
+	defer cancel()
 	return extract.New(extract.Config{
 		Topics: stageTopics, IDs: stageIDs,
 		Container: schemas.NewDecoder(schemas.ContainerSchema, schemaText), Check: schemas.NewDecoder(schemas.CheckpointSchema, schemaText),
 		Platforms: map[string]extract.Platform{s.platform: {Source: s.source(), TenantID: s.tenant, AppID: s.tenant}},
 		Workers:   8, Patience: 15 * time.Minute, Once: true, Version: "chatlake/test", Logger: slog.New(slog.DiscardHandler),
-	}).Partition(s.t.Context(), s.log.Own(stageTopics.Containers, 0))
+	}).Partition(ctx, s.log.Own(stageTopics.Containers, 0))
 }
 
 // toTheEnd runs process after process, as many as the log's faults make it, and tells how many that were.

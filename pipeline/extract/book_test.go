@@ -203,11 +203,20 @@ func (r *rig) session(ctx context.Context) error {
 	return extract.New(r.conf).Partition(ctx, r.log.Own(topics.Containers, 0))
 }
 
+// longest is more than any container may take, in the time of a test: one that never ends is a failure, not a test that hangs.
+const longest = 365 * 24 * time.Hour
+
+func (r *rig) bounded() error {
+	ctx, cancel := context.WithTimeoutCause(r.t.Context(), longest, fmt.Errorf("no end after %v", longest))
+	defer cancel()
+	return r.session(ctx)
+}
+
 // toTheEnd runs process after process, as many as it takes, and tells how many that were.
 func (r *rig) toTheEnd() int {
 	r.t.Helper()
 	for n := 1; n < 1000; n++ {
-		err := r.session(r.t.Context())
+		err := r.bounded()
 		if err == nil {
 			return n
 		}
