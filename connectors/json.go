@@ -6,7 +6,6 @@ import (
 	"iter"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 	"unsafe"
 
 	"github.com/valyala/fastjson"
@@ -38,8 +37,9 @@ var (
 // control characters and unknown escapes in strings stand as they are, and of two equal keys the first counts. It is
 // not safe for concurrent use.
 type Parser struct {
-	p   fastjson.Parser
-	big bool
+	p      fastjson.Parser
+	big    bool
+	marked []byte // see Draft.Parse
 }
 
 // Parse reads a text. The value, and every string got from it, is valid until the next call.
@@ -275,14 +275,6 @@ func (j JSON) AppendRaw(dst []byte) []byte {
 		return dst
 	}
 	return j.v.MarshalTo(dst)
-}
-
-// Valid replaces each run of invalid UTF-8 in s by U+FFFD, and reports whether there was any.
-func Valid(s string) (valid string, repaired bool) {
-	if utf8.ValidString(s) {
-		return s, false
-	}
-	return strings.ToValidUTF8(s, "\uFFFD"), true
 }
 
 // Word gives a string in memory of its own, or the text of a whole number; "" for all else.
