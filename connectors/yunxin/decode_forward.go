@@ -89,7 +89,7 @@ func (r *reader) expand(out *connectors.Decoded, n int) {
 	switch earlier, again := r.expanded[key]; {
 	case again:
 		f = earlier // its messages stand there
-	case !fw.inline && fw.url != "" && r.held(reading.Message.MessageID, fw.url) == nil || reading.OtherConversation:
+	case !fw.inline && !fw.locked && fw.url != "" && r.held(reading.Message.MessageID, fw.url) == nil || reading.OtherConversation:
 	default:
 		root := reading.Message // out.Readings may move
 		first := len(out.Readings)

@@ -10,7 +10,9 @@ import (
 // media adds the attachments of a message that is one, or several.
 func (r *reader) media(kind string, f *fields, a connectors.JSON) {
 	if a.Kind() != connectors.Array {
-		r.file(kind, r.object(f, a))
+		if a = r.object(f, a); a.Told() || connectors.Blank(f.attachment) {
+			r.file(kind, a)
+		}
 		return
 	}
 	if a.Len() > connectors.MaxParts {
@@ -93,7 +95,7 @@ func (r *reader) call(a connectors.JSON) {
 		a = inner // of older clients' notices
 	}
 	r.row(r.pick(a, "text"))
-	kind := r.pick(a, "type", "calltype", "netcallType", "attachmentType")
+	kind := r.pick(a, "calltype", "netcallType", "type", "attachmentType")
 	switch n, _ := kind.Int(); n {
 	case 1:
 		r.M.Attributes.Set("call_type", "audio")

@@ -101,7 +101,7 @@ func (r *reader) teamNotice(kind int64, a connectors.JSON, nested bool) {
 func (r *reader) callNotice(kind int64, a connectors.JSON) {
 	r.call(a)
 	call := "call"
-	if t := r.M.Attributes.Get("call_type"); t != "" {
+	if t := r.M.Attributes.Get("call_type"); t == "audio" || t == "video" {
 		call = t + " call"
 	}
 	switch kind {
@@ -169,36 +169,38 @@ func muted(v connectors.JSON) bool {
 // teamKeys are the keys under which a notification describes the team.
 var teamKeys = [...]string{"updatedTeamInfo", "team_info", "tinfo", "team"}
 
-// changed adds a line for each text that was changed of a team.
-func (r *reader) changed(a connectors.JSON) {
-	of := func(label string, keys ...string) {
-		v := pick(a, keys[0])
-		for _, key := range teamKeys {
-			if !v.Told() {
-				before := r.used
-				v = pick(r.openObject(r.pick(a, key)), keys...)
-				defer func() { r.used = before }()
-			}
-		}
-		s, ok := r.word(v)
-		if ok && s != "" {
-			r.Text.Line()
-			r.Text.Add(label + s)
+// teamOf gives what a notification says of the team.
+func (r *reader) teamOf(a connectors.JSON) connectors.JSON {
+	for _, key := range teamKeys {
+		if v := r.openObject(r.pick(a, key)); v.Told() {
+			return v
 		}
 	}
-	of("introduction: ", "intro", "introduce", "14")
-	of("announcement: ", "announcement", "15")
+	return connectors.JSON{}
+}
+
+// changed adds a line for each text that was changed of a team.
+func (r *reader) changed(a connectors.JSON) {
+	team := r.teamOf(a)
+	of := func(label, name, number string) {
+		v := pick(a, name)
+		if !v.Told() {
+			v = pick(team, name, number)
+		}
+		if s, ok := r.word(v); ok && s != "" {
+			r.Text.Line()
+			r.Text.Add(label + ": " + s)
+		}
+	}
+	of("introduction", "intro", "14")
+	of("announcement", "announcement", "15")
 }
 
 // team reads the team's name.
 func (r *reader) team(a connectors.JSON) string {
-	before := r.used
-	defer func() { r.used = before }()
 	name := a.Get("tname")
-	for _, key := range teamKeys {
-		if !name.Told() {
-			name = pick(r.openObject(r.pick(a, key)), "name", "tname", "3")
-		}
+	if !name.Told() {
+		name = pick(r.teamOf(a), "name", "tname", "3")
 	}
 	s := r.Str(name, "attributes.team_name")
 	if s != "" {
