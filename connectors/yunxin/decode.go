@@ -203,13 +203,30 @@ func (r *reader) messages(out *connectors.Decoded) {
 		fail(out, r.no, "", classUnreadable, "data."+r.list+" has more than "+strconv.Itoa(maxPageItems)+" items")
 		return
 	}
+	if r.page.Type == schemas.YunxinMessagesList && items.Kind() == connectors.Absent && (holds(data) || !data.Told() && holds(root)) {
+		fail(out, r.no, "", classUnreadable, "data has no "+r.list+", but something else")
+		return
+	}
 	first := len(out.Readings)
+	before := r.used
 	for i := range items.Len() {
 		r.reading(out, items.At(i), i)
+		r.used = before
 	}
 	if r.page.Type == schemas.YunxinMessagesBatch {
 		r.answers(out, r.openOr(data.Get("failed_list")), out.Readings[first:])
 	}
+}
+
+// holds reports whether some field of an object is a list or an object that is not empty: what an answer without messages
+// has not.
+func holds(v connectors.JSON) bool {
+	for _, e := range v.Fields() {
+		if e.Len() > 0 || e.Kind() == connectors.Object && !isEmpty(e) {
+			return true
+		}
+	}
+	return false
 }
 
 // salvage decodes, one by one, the items of a page that is not JSON as a whole, so that one broken item does not take
@@ -229,6 +246,7 @@ func (r *reader) salvage(out *connectors.Decoded, whole error) {
 			fail(out, r.no, r.pointer(i), classBadItem, "item is "+err.Error())
 			continue
 		}
+		r.used = 0
 		r.reading(out, item, i)
 	}
 	if failed, found := connectors.Field(r.page.Body, "data", "failed_list"); found && r.page.Type == schemas.YunxinMessagesBatch {
@@ -240,6 +258,7 @@ func (r *reader) salvage(out *connectors.Decoded, whole error) {
 
 // reading decodes item i of the page, and what stands in it where it is a merged forward.
 func (r *reader) reading(out *connectors.Decoded, item connectors.JSON, i int) {
+	item = r.openOr(item)
 	if item.Kind() != connectors.Object {
 		fail(out, r.no, r.pointer(i), classBadItem, "item is "+item.Kind().String()+", not an object")
 		return

@@ -83,10 +83,7 @@ func (r *reader) described(kind int, f *fields, a connectors.JSON) {
 	case typeFile:
 		r.media("file", f, a)
 	case typeLocation:
-		a = r.object(f, a)
-		r.row(r.pick(a, "address", "title", "attachmentAddress"))
-		r.attribute("latitude", r.pick(a, "latitude", "lat", "attachmentLatitude"))
-		r.attribute("longitude", r.pick(a, "longitude", "lng", "attachmentLongitude"))
+		r.location(r.object(f, a))
 	case typeNotification:
 		r.notice(r.object(f, a))
 	case typeCall, typeCallNotice:
@@ -105,6 +102,19 @@ func (r *reader) described(kind int, f *fields, a connectors.JSON) {
 		}
 	}
 	r.EndText(false)
+}
+
+// location reads a place: its name is the text.
+func (r *reader) location(a connectors.JSON) {
+	name := r.pick(a, "address", "title", "attachmentAddress")
+	latitude := r.pick(a, "latitude", "lat", "attachmentLatitude")
+	longitude := r.pick(a, "longitude", "lng", "attachmentLongitude")
+	r.row(name)
+	r.attribute("latitude", latitude)
+	r.attribute("longitude", longitude)
+	if !name.Told() && !latitude.Told() && !longitude.Told() && a.Told() && !isEmpty(a) {
+		r.Issue("text", schemas.IssueNulled, "place is in a form that is not known")
+	}
 }
 
 // subtype reads sub_type, a number that is set where it is above 0.

@@ -172,7 +172,11 @@ func (r *reader) forwarded(p, text connectors.JSON) {
 
 // previews adds a line for each of the first messages.
 func (r *reader) previews(p connectors.JSON) {
-	list := r.openOr(pick(p, "abstracts", "previewList", "messageAbstract"))
+	given := pick(p, "abstracts", "previewList", "messageAbstract")
+	list := r.openOr(given)
+	if given.Told() && list.Kind() != connectors.Array {
+		r.Issue("text", schemas.IssueNulled, "previews are "+given.Kind().String()+", not an array")
+	}
 	for i := range min(list.Len(), connectors.MaxParts) {
 		e := list.At(i)
 		if e.Kind() != connectors.Object {
@@ -183,6 +187,9 @@ func (r *reader) previews(p connectors.JSON) {
 		what, _ := r.word(pick(e, "content", "message"))
 		if who != "" && what != "" {
 			who += ": "
+		}
+		if who == "" && what == "" && !isEmpty(e) {
+			r.Issue("text", schemas.IssueNulled, "a preview is in a form that is not known")
 		}
 		r.Text.Line()
 		r.Text.Add(who)

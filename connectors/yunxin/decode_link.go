@@ -69,17 +69,25 @@ func (f *fields) config(r *reader) {
 		r.Issue("parent", schemas.IssueNulled, "thread_config is "+f.thread.Kind().String()+", not an object")
 		return
 	}
-	f.parent, f.root = r.refOf(thread.Get("thread_reply"), "parent"), r.refOf(thread.Get("thread_root"), "root")
+	reply, root := thread.Get("thread_reply"), thread.Get("thread_root")
+	if !reply.Told() && !root.Told() && !isEmpty(thread) {
+		r.Issue("parent", schemas.IssueNulled, "thread_config is in a form that is not known")
+	}
+	f.parent, f.root = r.refOf(reply, "parent"), r.refOf(root, "root")
 }
 
-func (r *reader) refOf(told connectors.JSON, field string) ref {
-	v := r.openObject(told)
-	if !v.Told() && !connectors.Blank(told) {
-		r.Issue(field, schemas.IssueNulled, "is "+told.Kind().String()+", not an object")
-	}
-	return ref{
+func (r *reader) refOf(of connectors.JSON, field string) ref {
+	v := r.openObject(of)
+	n := ref{
 		sender: v.Get("sender_id"), created: v.Get("create_time"), serverID: v.Get("message_server_id"), clientID: v.Get("message_client_id"),
 	}
+	switch {
+	case !v.Told() && !connectors.Blank(of):
+		r.Issue(field, schemas.IssueNulled, "is "+of.Kind().String()+", not an object")
+	case v.Told() && !isEmpty(v) && n == ref{}:
+		r.Issue(field, schemas.IssueNulled, "is in a form that is not known")
+	}
+	return n
 }
 
 func (r *reader) named(v *ref, field string) named {
@@ -196,8 +204,8 @@ func (r *reader) mentions(v connectors.JSON) {
 
 func (r *reader) mention(key string, e connectors.JSON) {
 	words := e
-	if e.Kind() != connectors.String || r.openObject(e).Told() {
-		words = r.openObject(e).Get("text")
+	if in := r.openObject(e); in.Told() {
+		words = in.Get("text")
 	}
 	m := schemas.Mention{IsAll: key == everyone, Placeholder: strings.TrimSpace(r.Str(words, "mentions.placeholder"))}
 	m.Name = r.Optional(strings.TrimPrefix(m.Placeholder, "@"))

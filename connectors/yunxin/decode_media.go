@@ -15,7 +15,10 @@ func (r *reader) media(kind string, f *fields, a connectors.JSON) {
 		}
 		return
 	}
-	if a.Len() > connectors.MaxParts {
+	switch n := a.Len(); {
+	case n == 0:
+		r.Issue("attachments", schemas.IssueNulled, "attachment is an empty list")
+	case n > connectors.MaxParts:
 		r.Issue("attachments", schemas.IssueTruncated, "are more than 10000")
 	}
 	for i := range min(a.Len(), connectors.MaxParts) {
@@ -104,9 +107,14 @@ func (r *reader) call(a connectors.JSON) {
 	default:
 		r.attribute("call_type", kind)
 	}
-	r.attribute("call_status", r.pick(a, "status", "attachmentStatus"))
-	r.attribute("call_channel_id", r.pick(a, "channelId", "channel"))
-	r.attribute("call_durations", r.pick(a, "durations", "duration", "attachmentDurations"))
+	status, channel := r.pick(a, "status", "attachmentStatus"), r.pick(a, "channelId", "channel")
+	durations := r.pick(a, "durations", "duration", "attachmentDurations")
+	r.attribute("call_status", status)
+	r.attribute("call_channel_id", channel)
+	r.attribute("call_durations", durations)
+	if !kind.Told() && !status.Told() && !channel.Told() && !durations.Told() && r.Text.Len() == 0 && a.Told() && !isEmpty(a) {
+		r.Issue("attributes.call_type", schemas.IssueUnknownType, "record of a call is in a form that is not known")
+	}
 }
 
 // Types of what a robot answers, as an old product of the vendor did.
