@@ -56,6 +56,7 @@ type reader struct {
 	line     connectors.Parser            // a single item, or a line of a file
 	nested   [maxNested]connectors.Parser // strings that hold JSON, see open
 	used     int                          // how many of nested are being read
+	most     int                          // how many were at the same time
 	small    connectors.Parser            // the request of a page
 	expander connectors.Expander
 	pointers []string // "/data/items/N"
@@ -128,6 +129,10 @@ func (r *reader) release() {
 	r.page, r.raws, r.M, r.fwd, r.raw = nil, nil, nil, nil, connectors.JSON{}
 	clear(r.files)
 	clear(r.expanded)
+	if r.most > keptNested {
+		clear(r.nested[keptNested:r.most])
+		r.most = 0
+	}
 	if cap(r.buf) > 64<<10 {
 		r.buf = nil
 	}
@@ -258,7 +263,9 @@ func (r *reader) salvage(out *connectors.Decoded, whole error) {
 
 // reading decodes item i of the page, and what stands in it where it is a merged forward.
 func (r *reader) reading(out *connectors.Decoded, item connectors.JSON, i int) {
-	item = r.openOr(item)
+	if item.Kind() != connectors.Object {
+		item = r.openOr(item)
+	}
 	if item.Kind() != connectors.Object {
 		fail(out, r.no, r.pointer(i), classBadItem, "item is "+item.Kind().String()+", not an object")
 		return

@@ -70,6 +70,9 @@ func (r *reader) custom(a, text connectors.JSON, subtype string) {
 
 // openObject is open for what is to be an object.
 func (r *reader) openObject(v connectors.JSON) connectors.JSON {
+	if v.Kind() == connectors.Object {
+		return v
+	}
 	before := r.used
 	inner := r.open(v)
 	if inner.Kind() != connectors.Object {

@@ -145,6 +145,7 @@ func (f *fields) lineTag(key string) *connectors.JSON {
 	case "62":
 		return &f.modified
 	case "63":
+		f.rare = true
 		return &f.modifier
 	}
 	return f.replyTag(key)

@@ -99,6 +99,7 @@ func (f *fields) apiKey(key string) *connectors.JSON {
 }
 
 func (f *fields) rareKey(key string) *connectors.JSON {
+	f.rare = true
 	switch key {
 	case "modify_time":
 		return &f.modified
@@ -118,7 +119,6 @@ func (f *fields) rareKey(key string) *connectors.JSON {
 
 // sentKey tells what keys mean that requests to send a message have, and clients know, but that no page on reading names.
 func (f *fields) sentKey(key string) *connectors.JSON {
-	f.rare = true
 	switch key {
 	case "callback_extension":
 		return &f.callback
@@ -144,23 +144,28 @@ func (r *reader) message(f *fields, reading *connectors.Reading) {
 	m.State = schemas.MessageNormal
 	r.times(f)
 	r.sender(f)
-	r.attribute("modify_account_id", f.modifier)
-	r.attribute("receiver_account_ids", f.targets)
-	r.attribute("inclusive", f.inclusive)
-	r.attribute("new_member_visible", f.visible)
 	if f.rare {
-		r.attribute("callback_extension", f.callback)
-		r.attribute("push_config", f.push)
-		r.attribute("robot_config", f.robot)
-		r.attribute("ai_config", f.ai)
-		r.attribute("stream_config", f.stream)
-		r.attribute("device_id", f.device)
-		r.attribute("resend_flag", f.resent)
+		r.rare(f)
 	}
 	quote := r.extension(f.extension)
 	reading.ThreadByRoot = r.links(f, &quote)
 	r.fwd = nil
 	r.contents(f)
+}
+
+// rare keeps what few messages have.
+func (r *reader) rare(f *fields) {
+	r.attribute("modify_account_id", f.modifier)
+	r.attribute("receiver_account_ids", f.targets)
+	r.attribute("inclusive", f.inclusive)
+	r.attribute("new_member_visible", f.visible)
+	r.attribute("callback_extension", f.callback)
+	r.attribute("push_config", f.push)
+	r.attribute("robot_config", f.robot)
+	r.attribute("ai_config", f.ai)
+	r.attribute("stream_config", f.stream)
+	r.attribute("device_id", f.device)
+	r.attribute("resend_flag", f.resent)
 }
 
 // times reads when the message was sent and edited. modify_time is there on edited messages only.
@@ -246,15 +251,16 @@ func (r *reader) attribute(key string, v connectors.JSON) {
 
 // numeral reads a number as its digits, and any other string as it is.
 func (r *reader) numeral(v connectors.JSON, field string) string {
-	if connectors.Blank(v) {
-		return ""
-	}
-	if _, plain := v.Int(); !plain {
-		if n, ok := r.Number(v, field); ok {
-			return strconv.FormatInt(n, 10)
+	word := r.Digits(v, field)
+	for _, c := range []byte(word) {
+		if c < '0' || c > '9' {
+			if n, ok := r.Number(v, field); ok {
+				return strconv.FormatInt(n, 10)
+			}
+			break
 		}
 	}
-	return r.Digits(v, field)
+	return word
 }
 
 // typeWord reads message_type, and gives its number, -1 where it is none.

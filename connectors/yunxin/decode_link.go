@@ -84,7 +84,7 @@ func (r *reader) refOf(of connectors.JSON, field string) ref {
 	switch {
 	case !v.Told() && !connectors.Blank(of):
 		r.Issue(field, schemas.IssueNulled, "is "+of.Kind().String()+", not an object")
-	case v.Told() && !isEmpty(v) && n == ref{}:
+	case n == ref{} && v.Told() && !isEmpty(v):
 		r.Issue(field, schemas.IssueNulled, "is in a form that is not known")
 	}
 	return n

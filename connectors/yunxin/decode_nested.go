@@ -13,26 +13,38 @@ const maxNested = 32
 // maxWraps is how many values within each other may be strings that hold JSON, or objects that wrap another.
 const maxWraps = 4
 
-// open gives a value, or what a string holds that is JSON, however often it is encoded: some clients and gateways encode the
+// keptNested is how many of the parsers of such strings keep their memory from one page to the next.
+const keptNested = 8
+
+// open gives a value, or what a string holds that is JSON, encoded up to maxWraps times: some clients and gateways encode the
 // encoded again. It is absent for a string that holds neither an object nor an array. What it gives is valid until used is
 // set back to what it was before.
 func (r *reader) open(v connectors.JSON) connectors.JSON {
+	switch v.Kind() {
+	case connectors.Object, connectors.Array:
+		return v
+	case connectors.String:
+		return r.openText(v)
+	}
+	return connectors.JSON{}
+}
+
+func (r *reader) openText(v connectors.JSON) connectors.JSON {
 	before := r.used
 	for range maxWraps {
-		s, isText := v.Str()
-		switch {
-		case !isText && (v.Kind() == connectors.Object || v.Kind() == connectors.Array):
-			return v
-		case !isText || r.used == maxNested || !likeJSON(s):
-			r.used = before
-			return connectors.JSON{}
+		s, _ := v.Str()
+		if r.used == maxNested || !likeJSON(s) {
+			break
 		}
 		inner, err := r.Parse(&r.nested[r.used], s)
 		if err != nil {
-			r.used = before
-			return connectors.JSON{}
+			break
 		}
 		r.used++
+		r.most = max(r.most, r.used)
+		if k := inner.Kind(); k == connectors.Object || k == connectors.Array {
+			return inner
+		}
 		v = inner
 	}
 	r.used = before

@@ -71,9 +71,9 @@ func (f *finder) payload(v connectors.JSON) (payload connectors.JSON, ok bool) {
 	return payload, isForward(kind.Word(), payload)
 }
 
-// opened gives a value, or where it is a string what that holds, however often it is encoded; absent where that is not JSON.
+// opened gives a value, or where it is a string what that holds, encoded up to maxWraps times; absent where that is not JSON.
 func (f *finder) opened(v connectors.JSON) connectors.JSON {
-	for range maxWraps {
+	for range maxWraps + 1 {
 		s, ok := v.Str()
 		if !ok {
 			return v
