@@ -1,40 +1,143 @@
 package feishu
 
 import (
-	"slices"
+	"strings"
 
 	"chatlake/connectors"
 	"chatlake/schemas"
 )
 
 // Forms in which the platform gives a card, kept as the attribute card_mode. Which one it is depends on the
-// card_msg_content_type of the request.
+// card_msg_content_type of the request, and on how the card was sent.
 const (
 	cardFlattened = "flattened"         // rows of simplified elements, lossy
 	cardUser      = "user_card_content" // as its app built it
 	cardRaw       = "raw_card_content"  // the platform's internal form, not documented
+	cardTemplate  = "template"          // a template's id and its variables, without elements
+	cardEntity    = "entity"            // a card's id, without elements
 )
 
 // card gathers title and text of a card, see
 // https://open.feishu.cn/document/uAjLw4CM/ukzMukzMukzM/feishu-cards/card-json-v2-structure for schema 2.0 and
-// https://open.feishu.cn/document/common-capabilities/message-card/message-cards-content/card-structure/card-content
-// for the older one, which names no schema.
+// https://open.feishu.cn/document/uAjLw4CM/ukzMukzMukzM/feishu-cards/card-json-structure for the older one, which names no
+// schema. docs/formats/feishu.md lists the forms and elements.
 func (d *reader) card(c connectors.JSON) {
-	if c.Get("json_card").Told() {
+	if raw := c.Get("json_card"); raw.Told() {
 		d.M.Attributes.Set("card_mode", cardRaw)
-		d.Issue("text", schemas.IssueUnknownType, "card is in the platform's internal form")
+		d.textIssue(schemas.IssueUnknownType, "card is in the platform's internal form")
+		d.within(raw, "json_card", d.internalCard)
 		return
 	}
-	elements := c.Get("body").Get("elements")
-	if !elements.Told() {
-		elements = c.Get("elements")
+	if dsl := c.Get("user_dsl"); dsl.Told() && d.within(dsl, "user_dsl", d.cardBody) {
+		return
 	}
-	if !elements.Told() {
-		elements = localized(c.Get("i18n_elements"))
+	if data := c.Get("data"); data.Kind() == connectors.Object && !cardElements(c).Told() {
+		d.reference(c, data)
+		return
+	}
+	d.cardBody(c)
+}
+
+// within reads a card that is in a field of another, as a text or as an object, and reports whether it said anything.
+func (d *reader) within(v connectors.JSON, field string, read func(connectors.JSON)) bool {
+	if v.Kind() == connectors.String {
+		inner, err := d.parseNested(d.peek(v))
+		if err != nil {
+			d.textIssue(schemas.IssueNulled, field+" is "+err.Error())
+			return false
+		}
+		v = inner
+	}
+	if v.Kind() != connectors.Object {
+		d.textIssue(schemas.IssueNulled, field+" is "+v.Kind().String()+", not an object")
+		return false
+	}
+	size, attached := d.Text.Len(), len(d.M.Attachments)
+	read(v)
+	return d.Text.Len() > size || len(d.M.Attachments) > attached
+}
+
+// reference reads a card that names what it is made from: a template with variables, or an entity.
+func (d *reader) reference(c, data connectors.JSON) {
+	if data.Get("card_id").Told() {
+		d.M.Attributes.Set("card_mode", cardEntity)
+		d.attributes(data, "card_id")
+		d.textIssue(schemas.IssueNulled, "the card is an entity, which holds its elements")
+		return
+	}
+	if !data.Get("template_id").Told() {
+		d.textIssue(schemas.IssueUnknownType, "card is in a form that is not known")
+		d.inner(data)
+		return
+	}
+	d.M.Attributes.Set("card_mode", cardTemplate)
+	d.attributes(data, "template_id", "template_version_name")
+	d.textIssue(schemas.IssueNulled, "the card is a template, which holds its elements; only its variables are present")
+	for _, v := range data.Get("template_variable").Fields() {
+		d.templateVariable(v)
+	}
+}
+
+// templateVariable adds what a variable of a template says: each text on a line of its own. A picture's is its key.
+func (d *reader) templateVariable(v connectors.JSON) {
+	switch v.Kind() {
+	case connectors.Array:
+		for e := range d.list(v) {
+			d.templateVariable(e)
+		}
+	case connectors.Object:
+		if v.Get("tag").Told() {
+			d.inner(v)
+			return
+		}
+		for _, e := range v.Fields() {
+			d.templateVariable(e)
+		}
+	case connectors.String:
+		s, _ := d.word(v)
+		if strings.HasPrefix(s, imageKey) && len(s) < maxKey && strings.IndexByte(s, ' ') < 0 {
+			d.attachKey("image", s)
+			return
+		}
+		d.Text.Line()
+		d.markdown(s)
+	case connectors.Number:
+		d.Text.Line()
+		d.Text.Add(string(v.AppendRaw(nil)))
+	}
+}
+
+// cardElements gives the elements of a card: the first list that is not empty, else the first value.
+func cardElements(c connectors.JSON) connectors.JSON {
+	var first connectors.JSON
+	for _, v := range [...]connectors.JSON{
+		c.Get("body").Get("elements"), c.Get("elements"), localized(c.Get("i18n_elements")), localized(c.Get("body").Get("i18n_elements")),
+	} {
+		if v.Len() > 0 {
+			return v
+		}
+		if !first.Told() {
+			first = v
+		}
+	}
+	return first
+}
+
+// cardBody reads a card as its app built it, the platform's simplified form of it, or one in the form of a post.
+func (d *reader) cardBody(c connectors.JSON) {
+	elements := cardElements(c)
+	title, header := c.Get("title"), c.Get("header")
+	if !header.Told() {
+		header = localized(c.Get("i18n_header"))
+	}
+	asPost := elements.Len() == 0 && (c.Get("content").Len() > 0 || c.Get("content_v2").Len() > 0)
+	if t := translation(c); !elements.Told() && !asPost && !title.Told() && !header.Told() && (isPost(t) || cardElements(t).Told()) {
+		c, title, header, elements = t, t.Get("title"), t.Get("header"), cardElements(t)
+		asPost = elements.Len() == 0
 	}
 	schema := d.Str(c.Get("schema"), "attributes.card_schema")
 	mode := cardUser
-	if schema == "" && (elements.At(0).Kind() == connectors.Array || !c.Get("header").Told() && c.Get("title").Told()) {
+	if schema == "" && (asPost || elements.At(0).Kind() == connectors.Array || !header.Told() && title.Told()) {
 		mode = cardFlattened
 	} else if schema == "" {
 		schema = "1.0"
@@ -43,16 +146,69 @@ func (d *reader) card(c connectors.JSON) {
 	if schema != "" {
 		d.M.Attributes.Set("card_schema", schema)
 	}
-	d.piece(c.Get("title"))
-	header := c.Get("header")
-	if !header.Told() {
-		header = localized(c.Get("i18n_header"))
+	d.ours = mode == cardFlattened
+	d.piece(title)
+	d.header(header)
+	if asPost {
+		d.rows(c)
+	} else {
+		for e := range d.list(elements) {
+			d.row(e)
+		}
 	}
-	d.piece(header.Get("title"))
-	d.piece(header.Get("subtitle"))
+	d.rest(c.Get("body"), isBodyField)
+	d.rest(c, isCardField)
+	if d.Text.Len() == 0 && len(d.M.Attachments) == 0 {
+		d.optional(c.Get("config").Get("summary")) // the line that a list of chats shows
+	}
+}
+
+// internalCard reads the text of a card in the platform's internal form, which wraps each element's fields in
+// property.
+func (d *reader) internalCard(c connectors.JSON) {
+	d.header(property(c.Get("header")))
+	body := property(c.Get("body"))
+	elements := body.Get("elements")
+	if !elements.Told() {
+		elements = c.Get("elements")
+	}
 	for e := range d.list(elements) {
 		d.row(e)
 	}
+	d.optional(c.Get("footer"))
+}
+
+// property gives the fields of an element in the platform's internal form.
+func property(e connectors.JSON) connectors.JSON {
+	if p := e.Get("property"); p.Kind() == connectors.Object {
+		return p
+	}
+	return e
+}
+
+// header adds title, subtitle and tags, the tags on one line.
+func (d *reader) header(h connectors.JSON) {
+	if h.Told() && h.Kind() != connectors.Object {
+		d.piece(h)
+		return
+	}
+	d.piece(h.Get("title"))
+	d.piece(h.Get("subtitle"))
+	tags := h.Get("text_tag_list")
+	if tags.Len() == 0 {
+		if t := localized(h.Get("i18n_text_tag_list")); t.Told() {
+			tags = t
+		}
+	}
+	for i := range tags.Len() {
+		if i == 0 {
+			d.Text.Line()
+		} else {
+			d.Text.Add(" ")
+		}
+		d.element(tags.At(i))
+	}
+	d.rest(h, isHeaderField)
 }
 
 // piece adds a line of text that may be a string or an object of text.
@@ -63,86 +219,80 @@ func (d *reader) piece(v connectors.JSON) {
 	}
 }
 
-// parts is what elements of cards hold their text and other elements in, in the order of reading.
-var parts = [...]string{
-	"header", "title", "subtitle", "text", "content", "label", "fields", "placeholder", "elements", "columns", "actions",
-	"options", "extra", "img_list",
-}
-
-// block adds an element that holds others: div, note, action, column_set, form, button and so on. One that holds
-// nothing that is known here, and is none of the plain controls, is an issue.
-func (d *reader) block(e connectors.JSON, tag string) {
-	if tag == "table" {
-		d.table(e)
+// optional is piece for what may be empty: then no line begins.
+func (d *reader) optional(v connectors.JSON) {
+	if !v.Told() {
 		return
 	}
-	if key := e.Get("img_key"); key.Told() {
-		d.image(e, "img_key")
-	}
-	found := false
-	for _, part := range parts {
-		v := e.Get(part)
-		switch v.Kind() {
-		case connectors.Array:
-			found = true
-			for x := range d.list(v) {
-				d.inner(x)
-			}
-		case connectors.Object, connectors.String:
-			found = true
-			d.inner(v)
-		}
-	}
-	if !found && tag != "" && !slices.Contains(controls[:], tag) {
-		d.Issue("text", schemas.IssueUnknownType, "an element has a tag that is not known")
-	}
-}
-
-// controls are elements without text of their own.
-var controls = [...]string{
-	"audio_player", "chart", "column", "date_picker", "img_combination", "input", "overflow", "person", "person_list",
-	"picker_datetime", "picker_time", "select_person", "select_static", "multi_select_static", "multi_select_person",
-	"select_img", "checker", "div", "note", "action", "button", "column_set", "form", "interactive_container",
-	"collapsible_panel",
-}
-
-// inner adds an element within a block. Pieces of text of one block stand on lines of their own.
-func (d *reader) inner(v connectors.JSON) {
+	due, size := d.Text.Due(), d.Text.Len()
 	d.Text.Line()
-	if v.Kind() == connectors.Array {
-		for e := range d.list(v) {
-			d.element(e)
-		}
-		return
+	if v.Kind() == connectors.Object && !v.Get("tag").Told() {
+		d.words(v, false)
+	} else {
+		d.element(v)
 	}
-	d.element(v)
-}
-
-// maxColumns is the most columns of a table that are read; each is looked up in every row.
-const maxColumns = 100
-
-// table adds a table line by line, cells apart by " | ", in the order of its columns.
-func (d *reader) table(e connectors.JSON) {
-	columns := e.Get("columns")
-	width := min(columns.Len(), maxColumns)
-	d.Text.Line()
-	for i := range width {
-		d.cell(i, columns.At(i).Get("display_name"))
-	}
-	for row := range d.list(e.Get("rows")) {
-		d.Text.Line()
-		for i := range width {
-			d.cell(i, row.Get(d.peek(columns.At(i).Get("name"))))
-		}
-		if d.Text.Full() {
-			return
-		}
+	if d.Text.Len() == size {
+		d.Text.SetDue(due)
 	}
 }
 
-func (d *reader) cell(i int, v connectors.JSON) {
-	if i > 0 {
-		d.Text.Add(" | ")
+// maxProbe is the most fields of a value that are looked at for elements.
+const maxProbe = 16
+
+// rest reads what an object holds beside the fields that are known: elements in a field of another name would be lost
+// without a word.
+func (d *reader) rest(c connectors.JSON, known func(key string) bool) {
+	for key, v := range c.Fields() {
+		if k := v.Kind(); k < connectors.Array || known(key) || !holdsElement(v, 3) {
+			continue
+		}
+		d.textIssue(schemas.IssueUnknownType, "elements are in a field that is not known")
+		d.inner(v)
 	}
-	d.variable(v)
+}
+
+// holdsElement reports whether an element is among a value and what is in it, down to some levels.
+func holdsElement(v connectors.JSON, levels int) bool {
+	if _, ok := v.Get("tag").Str(); ok {
+		return true
+	}
+	if levels == 0 {
+		return false
+	}
+	for i := range min(v.Len(), maxProbe) {
+		if holdsElement(v.At(i), levels-1) {
+			return true
+		}
+	}
+	n := 0
+	for _, e := range v.Fields() {
+		if n++; n > maxProbe {
+			break
+		}
+		if holdsElement(e, levels-1) {
+			return true
+		}
+	}
+	return false
+}
+
+func isCardField(key string) bool {
+	switch key {
+	case "body", "card_link", "config", "content", "content_v2", "data", "elements", "fallback", "files", "header", "i18n_elements",
+		"i18n_header", "schema", "title", "type", "user_dsl":
+		return true
+	}
+	return false
+}
+
+func isBodyField(key string) bool {
+	return key == "elements" || key == "i18n_elements" || isDecoration(key)
+}
+
+func isHeaderField(key string) bool {
+	switch key {
+	case "title", "subtitle", "text_tag_list", "i18n_text_tag_list", "i18n":
+		return true
+	}
+	return isDecoration(key)
 }

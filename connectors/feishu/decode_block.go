@@ -1,0 +1,184 @@
+package feishu
+
+import (
+	"chatlake/connectors"
+	"chatlake/schemas"
+)
+
+// parts is what elements of cards hold their text and other elements in, in the order of reading.
+var parts = [...]string{
+	"header", "title", "subtitle", "text_tag_list", "label", "text", "content", "fields", "placeholder", "default_value", "initial_date",
+	"initial_time", "initial_datetime", "elements", "columns", "actions", "options", "extra", "img_list", "imgList", "items", "contents",
+	"persons",
+}
+
+func isPart(key string) bool {
+	for i := range parts {
+		if parts[i] == key {
+			return true
+		}
+	}
+	return false
+}
+
+// isDecoration reports whether a field holds elements that are no part of what a card says: icons, and what opens only
+// when somebody points at or presses the element.
+func isDecoration(key string) bool {
+	switch key {
+	case "action", "background", "behaviors", "confirm", "disabled_tips", "disabledTips", "fallback", "hover_tips", "hoverTips", "icon", "tag",
+		"ud_icon", "value":
+		return true
+	}
+	return false
+}
+
+// isBlock reports whether a tag is that of an element that holds others, or of a control.
+func isBlock(tag string) bool {
+	switch tag {
+	case "", "action", "actions", "blockquote", "button", "checker", "collapsible_panel", "column", "column_set", "date_picker", "div",
+		"fallback_text", "form", "heading", "img_combination", "input", "interactive_container", "list", "multi_select_person",
+		"multi_select_static", "note", "option", "overflow", "picker_datetime", "picker_time", "repeat", "select_img", "select_person",
+		"select_static":
+		return true
+	}
+	return false
+}
+
+// block adds an element that holds others: div, note, action, column_set, form, button and so on.
+func (d *reader) block(e connectors.JSON, tag string) {
+	if !isBlock(tag) {
+		d.textIssue(schemas.IssueUnknownType, "an element has a tag that is not known")
+	}
+	if e.Get("img_key").Told() {
+		d.image(e)
+		d.optional(e.Get("alt"))
+	}
+	for _, part := range parts {
+		v := e.Get(part)
+		switch v.Kind() {
+		case connectors.Absent, connectors.Null:
+		case connectors.Array:
+			for x := range d.list(v) {
+				d.inner(x)
+			}
+		case connectors.String:
+			d.Text.Line()
+			s, _ := d.word(v)
+			if !d.notice(s) {
+				d.markdown(s)
+			}
+		default:
+			d.inner(v)
+		}
+	}
+	if t := localized(e.Get("i18n_content")); t.Told() && !says(e.Get("content")) {
+		d.inner(t)
+	}
+	d.rest(e, isBlockField)
+}
+
+func isBlockField(key string) bool {
+	return isPart(key) || isDecoration(key) || key == "alt" || key == "i18n_content"
+}
+
+// inner adds an element within a block. Pieces of text of one block stand on lines of their own.
+func (d *reader) inner(v connectors.JSON) {
+	d.Text.Line()
+	if v.Kind() == connectors.Array {
+		for e := range d.list(v) {
+			d.element(e)
+		}
+		return
+	}
+	d.element(v)
+}
+
+// maxColumns is the most columns of a table that are read; each is looked up in every row.
+const maxColumns = 100
+
+// table adds a table line by line, cells apart by " | ", in the order of its columns.
+func (d *reader) table(e connectors.JSON) {
+	columns, rows := e.Get("columns"), e.Get("rows")
+	width := min(columns.Len(), maxColumns)
+	if columns.Len() > maxColumns {
+		d.textIssue(schemas.IssueTruncated, "a table has more than 100 columns")
+	}
+	if columns.Kind() != connectors.Array || rows.Kind() != connectors.Array {
+		d.textIssue(schemas.IssueNulled, "a table holds no columns or no rows")
+	}
+	d.Text.Line()
+	for i := range width {
+		d.separate(i)
+		d.columnName(columns.At(i))
+	}
+	for i := range rows.Len() {
+		d.Text.Line()
+		if width == 0 {
+			d.looseRow(rows.At(i))
+		}
+		for n := range width {
+			column := columns.At(n)
+			d.separate(n)
+			d.cell(rows.At(i).Get(d.peek(column.Get("name"))), d.peek(column.Get("data_type")))
+		}
+		if d.Text.Full() {
+			return
+		}
+	}
+	d.rest(e, isTableField)
+}
+
+func isTableField(key string) bool {
+	return key == "columns" || key == "rows" || key == "header_style" || isDecoration(key)
+}
+
+// looseRow adds a row whose columns are not known, in its own order.
+func (d *reader) looseRow(row connectors.JSON) {
+	n := 0
+	for _, v := range row.Fields() {
+		d.separate(n)
+		d.cell(v, "")
+		n++
+	}
+}
+
+func (d *reader) separate(i int) {
+	if i > 0 {
+		d.Text.Add(" | ")
+	}
+}
+
+func (d *reader) columnName(column connectors.JSON) {
+	v := column.Get("display_name")
+	if !v.Told() {
+		v = column.Get("displayName")
+	}
+	if !v.Told() && !column.Get("name").Told() {
+		d.textIssue(schemas.IssueNulled, "a column of a table has no name")
+	}
+	d.variable(v)
+}
+
+// cell adds a cell by the type of its column: people as @name, an instant as a person can read it, Markdown and text.
+func (d *reader) cell(v connectors.JSON, dataType string) {
+	if data := v.Get("data"); data.Told() {
+		v = data
+	}
+	switch s, text := v.Str(); {
+	case dataType == "persons" && v.Told():
+		d.persons(v)
+	case text:
+		d.markdown(d.Valid(s, "text"))
+	case dataType == "date" && v.Kind() == connectors.Number:
+		ms, ok := v.Int()
+		if at := schemas.Millis(ms); ok && at >= connectors.MinTime && at < connectors.MaxTime {
+			d.Text.Add(instantText(ms))
+		} else {
+			d.variable(v)
+		}
+	case v.Get("tag").Told():
+		d.element(v)
+	default:
+		d.variable(v)
+	}
+}
