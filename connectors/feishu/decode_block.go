@@ -1,6 +1,8 @@
 package feishu
 
 import (
+	"slices"
+
 	"chatlake/connectors"
 	"chatlake/schemas"
 )
@@ -53,8 +55,10 @@ func (d *reader) block(e connectors.JSON, tag string) {
 		d.image(e)
 		d.optional(e.Get("alt"))
 	}
+	silent := !e.Get("img_key").Told()
 	for _, part := range parts {
 		v := e.Get(part)
+		silent = silent && !v.Told()
 		switch v.Kind() {
 		case connectors.Absent, connectors.Null:
 		case connectors.Array:
@@ -74,7 +78,14 @@ func (d *reader) block(e connectors.JSON, tag string) {
 	if t := localized(e.Get("i18n_content")); t.Told() && !says(e.Get("content")) {
 		d.inner(t)
 	}
-	d.rest(e, isBlockField)
+	strict := connectors.Kind(lenient)
+	switch {
+	case silent && tag == "":
+		strict = connectors.String
+	case silent || d.ours:
+		strict = connectors.Array
+	}
+	d.rest(e, isBlockField, strict)
 }
 
 func isBlockField(key string) bool {
@@ -107,6 +118,7 @@ func (d *reader) table(e connectors.JSON) {
 		d.textIssue(schemas.IssueNulled, "a table holds no columns or no rows")
 	}
 	d.Text.Line()
+	var found [maxColumns]bool
 	for i := range width {
 		d.separate(i)
 		d.columnName(columns.At(i))
@@ -119,13 +131,18 @@ func (d *reader) table(e connectors.JSON) {
 		for n := range width {
 			column := columns.At(n)
 			d.separate(n)
-			d.cell(rows.At(i).Get(d.peek(column.Get("name"))), d.peek(column.Get("data_type")))
+			cell := rows.At(i).Get(d.peek(column.Get("name")))
+			found[n] = found[n] || cell.Kind() != connectors.Absent
+			d.cell(cell, d.peek(column.Get("data_type")))
 		}
 		if d.Text.Full() {
 			return
 		}
 	}
-	d.rest(e, isTableField)
+	if rows.Len() > 0 && slices.Contains(found[:width], false) {
+		d.textIssue(schemas.IssueNulled, "a column of a table has no cells")
+	}
+	d.rest(e, isTableField, lenient)
 }
 
 func isTableField(key string) bool {

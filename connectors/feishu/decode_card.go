@@ -130,8 +130,9 @@ func (d *reader) cardBody(c connectors.JSON) {
 	if !header.Told() {
 		header = localized(c.Get("i18n_header"))
 	}
-	asPost := elements.Len() == 0 && (c.Get("content").Len() > 0 || c.Get("content_v2").Len() > 0)
-	if t := translation(c); !elements.Told() && !asPost && !title.Told() && !header.Told() && (isPost(t) || cardElements(t).Told()) {
+	asPost := elements.Len() == 0 && (c.Get("content").Told() || c.Get("content_v2").Told())
+	if t := translation(c, isLanguage); !elements.Told() && !asPost && !title.Told() && !header.Told() && isPost(t) {
+		d.rest(c, func(key string) bool { return isLanguage(key) || isCardField(key) }, lenient)
 		c, title, header, elements = t, t.Get("title"), t.Get("header"), cardElements(t)
 		asPost = elements.Len() == 0
 	}
@@ -156,8 +157,15 @@ func (d *reader) cardBody(c connectors.JSON) {
 			d.row(e)
 		}
 	}
-	d.rest(c.Get("body"), isBodyField)
-	d.rest(c, isCardField)
+	strict := connectors.Kind(lenient)
+	if !elements.Told() {
+		strict = connectors.Array
+	}
+	d.rest(c.Get("body"), isBodyField, strict)
+	if strict = lenient; d.ours {
+		strict = connectors.String
+	}
+	d.rest(c, isCardField, strict)
 	if d.Text.Len() == 0 && len(d.M.Attachments) == 0 {
 		d.optional(c.Get("config").Get("summary")) // the line that a list of chats shows
 	}
@@ -200,6 +208,9 @@ func (d *reader) header(h connectors.JSON) {
 			tags = t
 		}
 	}
+	if tags.Kind() != connectors.Array {
+		d.optional(tags)
+	}
 	for i := range tags.Len() {
 		if i == 0 {
 			d.Text.Line()
@@ -208,7 +219,11 @@ func (d *reader) header(h connectors.JSON) {
 		}
 		d.element(tags.At(i))
 	}
-	d.rest(h, isHeaderField)
+	strict := connectors.Kind(lenient)
+	if h.Kind() == connectors.Object && !h.Get("title").Told() {
+		strict = connectors.Array
+	}
+	d.rest(h, isHeaderField, strict)
 }
 
 // piece adds a line of text that may be a string or an object of text.
@@ -236,40 +251,54 @@ func (d *reader) optional(v connectors.JSON) {
 	}
 }
 
-// maxProbe is the most fields of a value that are looked at for elements.
-const maxProbe = 16
+// maxProbe is the most values within one that are looked at for elements.
+const maxProbe = 128
+
+// lenient is a kind above all others, see rest.
+const lenient = connectors.Object + 1
 
 // rest reads what an object holds beside the fields that are known: elements in a field of another name would be lost
-// without a word.
-func (d *reader) rest(c connectors.JSON, known func(key string) bool) {
+// without a word. Other values of the kind strict or above are worth an issue, too: where the known fields said nothing, and
+// in what the platform alone writes. An app may write any field into a card.
+func (d *reader) rest(c connectors.JSON, known func(key string) bool, strict connectors.Kind) {
 	for key, v := range c.Fields() {
-		if k := v.Kind(); k < connectors.Array || known(key) || !holdsElement(v, 3) {
-			continue
+		switch {
+		case known(key):
+		case v.Kind() >= connectors.Array && mayHoldElement(v):
+			d.textIssue(schemas.IssueUnknownType, "elements are in a field that is not known")
+			d.inner(v)
+		case v.Kind() >= strict && says(v):
+			d.textIssue(schemas.IssueUnknownType, "a field is not known")
 		}
-		d.textIssue(schemas.IssueUnknownType, "elements are in a field that is not known")
-		d.inner(v)
 	}
 }
 
-// holdsElement reports whether an element is among a value and what is in it, down to some levels.
-func holdsElement(v connectors.JSON, levels int) bool {
-	if _, ok := v.Get("tag").Str(); ok {
-		return true
-	}
-	if levels == 0 {
+func mayHoldElement(v connectors.JSON) bool {
+	probes := maxProbe
+	return holdsElement(v, &probes)
+}
+
+// holdsElement reports whether an element is among a value and what is in it, of which no more than probes values are
+// looked at.
+func holdsElement(v connectors.JSON, probes *int) bool {
+	if *probes--; *probes < 0 {
 		return false
 	}
-	for i := range min(v.Len(), maxProbe) {
-		if holdsElement(v.At(i), levels-1) {
+	for _, key := range [...]string{"tag", "content", "text"} {
+		if _, ok := v.Get(key).Str(); ok {
 			return true
 		}
 	}
-	n := 0
+	for i := 0; i < v.Len() && *probes > 0; i++ {
+		if holdsElement(v.At(i), probes) {
+			return true
+		}
+	}
 	for _, e := range v.Fields() {
-		if n++; n > maxProbe {
+		if *probes <= 0 {
 			break
 		}
-		if holdsElement(e, levels-1) {
+		if e.Kind() >= connectors.Array && holdsElement(e, probes) {
 			return true
 		}
 	}

@@ -60,6 +60,7 @@ func (d *reader) media(e connectors.JSON, tag string) {
 		d.optional(e.Get("title"))
 		d.image(e)
 		d.optional(e.Get("alt"))
+		d.rest(e, isBlockField, lenient)
 	case "media", "video":
 		d.video(e)
 	case "audio", "audio_player":
@@ -133,6 +134,9 @@ func says(v connectors.JSON) bool {
 
 // hyperlink adds the text of a link, else its address.
 func (d *reader) hyperlink(e connectors.JSON) {
+	if !e.Get("text").Told() && !e.Get("content").Told() {
+		d.textIssue(schemas.IssueNulled, "an element holds no text")
+	}
 	for _, key := range [...]string{"text", "content", "href", "url"} {
 		if v := e.Get(key); says(v) {
 			if v.Kind() == connectors.Object {
@@ -143,9 +147,6 @@ func (d *reader) hyperlink(e connectors.JSON) {
 			d.say(s)
 			return
 		}
-	}
-	if !e.Get("text").Told() && !e.Get("href").Told() {
-		d.textIssue(schemas.IssueNulled, "an element holds no text")
 	}
 }
 
@@ -173,7 +174,13 @@ func (d *reader) person(e connectors.JSON) {
 		if !says(v) {
 			continue
 		}
+		if v.Len() == 1 {
+			v = v.At(0)
+		}
 		if v.Kind() == connectors.Array {
+			if name != "" {
+				d.textIssue(schemas.IssueNulled, "one name is that of several people")
+			}
 			d.persons(v)
 			return
 		}

@@ -10,10 +10,11 @@ import (
 // languages is the order in which translations are tried; then comes whichever stands first.
 var languages = [...]string{"zh_cn", "en_us", "ja_jp"}
 
-// localized gives one value of an object with a value for each language, the first that is not empty.
+// localized gives one value of an object with a value for each language, the first that is not empty. What is no object is
+// taken for the value itself.
 func localized(v connectors.JSON) connectors.JSON {
 	if v.Kind() != connectors.Object {
-		return connectors.JSON{}
+		return v
 	}
 	for _, lang := range languages {
 		if t := v.Get(lang); says(t) {
@@ -28,8 +29,13 @@ func localized(v connectors.JSON) connectors.JSON {
 	return connectors.JSON{}
 }
 
+// isLanguage reports whether a key names a language: zh_cn, en-US.
+func isLanguage(key string) bool {
+	return len(key) == len("zh_cn") && (key[2] == '_' || key[2] == '-')
+}
+
 // translation gives the post of one language: of those that hold anything the first in the order of languages.
-func translation(c connectors.JSON) connectors.JSON {
+func translation(c connectors.JSON, language func(key string) bool) connectors.JSON {
 	var first connectors.JSON
 	for _, lang := range languages {
 		t := c.Get(lang)
@@ -40,7 +46,10 @@ func translation(c connectors.JSON) connectors.JSON {
 			first = t
 		}
 	}
-	for _, t := range c.Fields() {
+	for key, t := range c.Fields() {
+		if !language(key) {
+			continue
+		}
 		if hasRows(t) {
 			return t
 		}
@@ -74,11 +83,11 @@ func (d *reader) post(c connectors.JSON) {
 		c = wrapped
 	}
 	if !isPost(c) {
-		if t := translation(c); isPost(t) {
+		if t := translation(c, func(string) bool { return true }); isPost(t) {
 			c = t
 		} else {
 			d.textIssue(schemas.IssueNulled, "the post holds neither title nor content")
-			d.rest(c, isPostField)
+			d.rest(c, isPostField, lenient)
 			return
 		}
 	}
@@ -91,7 +100,7 @@ func (d *reader) post(c connectors.JSON) {
 		}
 		d.name(d.attach(kind, file.Get("file_key")), file)
 	}
-	d.rest(c, isPostField)
+	d.rest(c, isPostField, connectors.String)
 }
 
 func isPostField(key string) bool {

@@ -34,6 +34,7 @@ func (d *reader) special(c connectors.JSON) {
 		d.attributes(c, "due_time", "task_id")
 	case schemas.ContentVote:
 		d.textLine(c, "topic")
+		d.mustHave("text", c.Get("options"))
 		for option := range d.list(c.Get("options")) {
 			d.line(option)
 		}
