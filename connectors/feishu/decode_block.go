@@ -78,7 +78,7 @@ func (d *reader) block(e connectors.JSON, tag string) {
 	if t := localized(e.Get("i18n_content")); t.Told() && !says(e.Get("content")) {
 		d.inner(t)
 	}
-	strict := connectors.Kind(lenient)
+	strict := lenient
 	switch {
 	case silent && tag == "":
 		strict = connectors.String

@@ -32,7 +32,7 @@ func (d *reader) card(c connectors.JSON) {
 		return
 	}
 	if data := c.Get("data"); data.Kind() == connectors.Object && !cardElements(c).Told() {
-		d.reference(c, data)
+		d.reference(data)
 		return
 	}
 	d.cardBody(c)
@@ -58,7 +58,7 @@ func (d *reader) within(v connectors.JSON, field string, read func(connectors.JS
 }
 
 // reference reads a card that names what it is made from: a template with variables, or an entity.
-func (d *reader) reference(c, data connectors.JSON) {
+func (d *reader) reference(data connectors.JSON) {
 	if data.Get("card_id").Told() {
 		d.M.Attributes.Set("card_mode", cardEntity)
 		d.attributes(data, "card_id")
@@ -125,29 +125,18 @@ func cardElements(c connectors.JSON) connectors.JSON {
 
 // cardBody reads a card as its app built it, the platform's simplified form of it, or one in the form of a post.
 func (d *reader) cardBody(c connectors.JSON) {
-	elements := cardElements(c)
-	title, header := c.Get("title"), c.Get("header")
+	if elements := cardElements(c); !elements.Told() && !isPost(c) && !c.Get("header").Told() && !c.Get("i18n_header").Told() {
+		if t := translation(c, isLanguage); isPost(t) {
+			d.rest(c, func(key string) bool { return isLanguage(key) || isCardField(key) }, lenient)
+			c = t
+		}
+	}
+	elements, title, header := cardElements(c), c.Get("title"), c.Get("header")
 	if !header.Told() {
 		header = localized(c.Get("i18n_header"))
 	}
 	asPost := elements.Len() == 0 && (c.Get("content").Told() || c.Get("content_v2").Told())
-	if t := translation(c, isLanguage); !elements.Told() && !asPost && !title.Told() && !header.Told() && isPost(t) {
-		d.rest(c, func(key string) bool { return isLanguage(key) || isCardField(key) }, lenient)
-		c, title, header, elements = t, t.Get("title"), t.Get("header"), cardElements(t)
-		asPost = elements.Len() == 0
-	}
-	schema := d.Str(c.Get("schema"), "attributes.card_schema")
-	mode := cardUser
-	if schema == "" && (asPost || elements.At(0).Kind() == connectors.Array || !header.Told() && title.Told()) {
-		mode = cardFlattened
-	} else if schema == "" {
-		schema = "1.0"
-	}
-	d.M.Attributes.Set("card_mode", mode)
-	if schema != "" {
-		d.M.Attributes.Set("card_schema", schema)
-	}
-	d.ours = mode == cardFlattened
+	d.cardForm(c.Get("schema"), asPost || elements.At(0).Kind() == connectors.Array || !header.Told() && title.Told())
 	d.piece(title)
 	d.header(header)
 	if asPost {
@@ -157,7 +146,7 @@ func (d *reader) cardBody(c connectors.JSON) {
 			d.row(e)
 		}
 	}
-	strict := connectors.Kind(lenient)
+	strict := lenient
 	if !elements.Told() {
 		strict = connectors.Array
 	}
@@ -169,6 +158,22 @@ func (d *reader) cardBody(c connectors.JSON) {
 	if d.Text.Len() == 0 && len(d.M.Attachments) == 0 {
 		d.optional(c.Get("config").Get("summary")) // the line that a list of chats shows
 	}
+}
+
+// cardForm notes schema and form of a card. A schema is in what an app built alone.
+func (d *reader) cardForm(schema connectors.JSON, simplified bool) {
+	version, mode := d.Str(schema, "attributes.card_schema"), cardUser
+	switch {
+	case version == "" && simplified:
+		mode = cardFlattened
+	case version == "":
+		version = "1.0"
+	}
+	d.M.Attributes.Set("card_mode", mode)
+	if version != "" {
+		d.M.Attributes.Set("card_schema", version)
+	}
+	d.ours = mode == cardFlattened
 }
 
 // internalCard reads the text of a card in the platform's internal form, which wraps each element's fields in
@@ -219,7 +224,7 @@ func (d *reader) header(h connectors.JSON) {
 		}
 		d.element(tags.At(i))
 	}
-	strict := connectors.Kind(lenient)
+	strict := lenient
 	if h.Kind() == connectors.Object && !h.Get("title").Told() {
 		strict = connectors.Array
 	}

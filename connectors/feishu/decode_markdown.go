@@ -244,6 +244,8 @@ func parseTag(s string) (t htmlTag, ok bool) {
 	var quote byte
 	for i = end; i < len(s); i++ {
 		switch c := s[i]; {
+		case c == '<':
+			return t, false
 		case quote != 0:
 			if c == quote {
 				quote = 0
