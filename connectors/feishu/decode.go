@@ -46,13 +46,14 @@ type reader struct {
 
 	forwards forwards
 
-	page  *schemas.Page
-	no    int // of page, among those that are decoded together
-	at    place
-	full  bool           // it has more attachments than are kept
-	level int            // of the parsers of nested that are in use
-	ours  bool           // the platform wrote the elements: a notice among them is none of the sender's words
-	byKey map[string]int // its mentions, where they are many
+	page     *schemas.Page
+	no       int // of page, among those that are decoded together
+	at       place
+	full     bool           // it has more attachments than are kept
+	level    int            // of the parsers of nested that are in use
+	ours     bool           // the platform wrote the elements: a notice among them is none of the sender's words
+	internal bool           // its card is in the platform's internal form
+	byKey    map[string]int // its mentions, where they are many
 }
 
 // place is what a page's header says of its messages.

@@ -7,20 +7,61 @@ import (
 	"chatlake/schemas"
 )
 
-// parts is what elements of cards hold their text and other elements in, in the order of reading.
-var parts = [...]string{
-	"header", "title", "subtitle", "text_tag_list", "label", "text", "content", "fields", "placeholder", "default_value", "initial_date",
-	"initial_time", "initial_datetime", "elements", "columns", "actions", "options", "extra", "img_list", "imgList", "items", "contents",
-	"persons",
-}
+// partCount is how many fields partOf knows.
+const partCount = 23
 
-func isPart(key string) bool {
-	for i := range parts {
-		if parts[i] == key {
-			return true
-		}
+// partOf gives the place, in the order of reading, of a field that elements of cards hold their text and other elements in;
+// -1 for any other.
+func partOf(key string) int {
+	switch key {
+	case "header":
+		return 0
+	case "title":
+		return 1
+	case "subtitle":
+		return 2
+	case "text_tag_list":
+		return 3
+	case "label":
+		return 4
+	case "text":
+		return 5
+	case "content":
+		return 6
+	case "fields":
+		return 7
+	case "placeholder":
+		return 8
+	case "default_value":
+		return 9
+	case "initial_date":
+		return 10
+	case "initial_time":
+		return 11
+	case "initial_datetime":
+		return 12
+	case "elements":
+		return 13
+	case "columns":
+		return 14
+	case "actions":
+		return 15
+	case "options":
+		return 16
+	case "extra":
+		return 17
+	case "img_list":
+		return 18
+	case "imgList":
+		return 19
+	case "items":
+		return 20
+	case "contents":
+		return 21
+	case "persons":
+		return 22
 	}
-	return false
+	return -1
 }
 
 // isDecoration reports whether a field holds elements that are no part of what a card says: icons, and what opens only
@@ -51,33 +92,53 @@ func (d *reader) block(e connectors.JSON, tag string) {
 	if !isBlock(tag) {
 		d.textIssue(schemas.IssueUnknownType, "an element has a tag that is not known")
 	}
-	if e.Get("img_key").Told() {
-		d.image(e)
-		d.optional(e.Get("alt"))
-	}
-	silent := !e.Get("img_key").Told()
-	for _, part := range parts {
-		v := e.Get(part)
-		silent = silent && !v.Told()
-		switch v.Kind() {
-		case connectors.Absent, connectors.Null:
-		case connectors.Array:
-			for x := range d.list(v) {
-				d.inner(x)
-			}
-		case connectors.String:
-			d.Text.Line()
-			s, _ := d.word(v)
-			if !d.notice(s) {
-				d.markdown(s)
+	var parts [partCount]connectors.JSON
+	silent, others := true, false
+	for key, v := range e.Fields() {
+		switch i := partOf(key); {
+		case i >= 0 && parts[i].Kind() == connectors.Absent:
+			parts[i], silent = v, silent && !v.Told()
+		case key == "img_key" && v.Told():
+			silent = false
+			d.image(e)
+			d.optional(e.Get("alt"))
+		case key == "i18n_content" && !says(e.Get("content")):
+			if t := localized(v); t.Told() {
+				d.inner(t)
 			}
 		default:
-			d.inner(v)
+			others = others || !isBlockField(key)
 		}
 	}
-	if t := localized(e.Get("i18n_content")); t.Told() && !says(e.Get("content")) {
-		d.inner(t)
+	for _, v := range parts {
+		d.part(v)
 	}
+	if others {
+		d.blockRest(e, tag, silent)
+	}
+}
+
+// part adds what a field of a block holds.
+func (d *reader) part(v connectors.JSON) {
+	switch v.Kind() {
+	case connectors.Absent, connectors.Null:
+	case connectors.Array:
+		for x := range d.list(v) {
+			d.inner(x)
+		}
+	case connectors.String:
+		d.Text.Line()
+		s, _ := d.word(v)
+		if !d.notice(s) {
+			d.markdown(s)
+		}
+	default:
+		d.inner(v)
+	}
+}
+
+// blockRest reads what a block holds beside its parts. silent says that it has none.
+func (d *reader) blockRest(e connectors.JSON, tag string, silent bool) {
 	strict := lenient
 	switch {
 	case silent && tag == "":
@@ -89,7 +150,7 @@ func (d *reader) block(e connectors.JSON, tag string) {
 }
 
 func isBlockField(key string) bool {
-	return isPart(key) || isDecoration(key) || key == "alt" || key == "i18n_content"
+	return partOf(key) >= 0 || isDecoration(key) || key == "alt" || key == "i18n_content" || key == "img_key"
 }
 
 // inner adds an element within a block. Pieces of text of one block stand on lines of their own.

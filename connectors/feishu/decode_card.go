@@ -25,6 +25,7 @@ func (d *reader) card(c connectors.JSON) {
 	if raw := c.Get("json_card"); raw.Told() {
 		d.M.Attributes.Set("card_mode", cardRaw)
 		d.textIssue(schemas.IssueUnknownType, "card is in the platform's internal form")
+		d.internal = true
 		d.within(raw, "json_card", d.internalCard)
 		return
 	}
@@ -109,15 +110,19 @@ func (d *reader) templateVariable(v connectors.JSON) {
 
 // cardElements gives the elements of a card: the first list that is not empty, else the first value.
 func cardElements(c connectors.JSON) connectors.JSON {
-	var first connectors.JSON
-	for _, v := range [...]connectors.JSON{
-		c.Get("body").Get("elements"), c.Get("elements"), localized(c.Get("i18n_elements")), localized(c.Get("body").Get("i18n_elements")),
-	} {
-		if v.Len() > 0 {
+	body := c.Get("body")
+	first := body.Get("elements")
+	if first.Len() > 0 {
+		return first
+	}
+	if v := c.Get("elements"); v.Len() > 0 {
+		return v
+	} else if !first.Told() {
+		first = v
+	}
+	for _, in := range [...]connectors.JSON{c, body} {
+		if v := localized(in.Get("i18n_elements")); v.Len() > 0 || !first.Told() && v.Told() {
 			return v
-		}
-		if !first.Told() {
-			first = v
 		}
 	}
 	return first

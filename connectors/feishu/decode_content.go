@@ -87,7 +87,7 @@ func (d *reader) contents(f *fields, recalled bool) {
 	if recalled {
 		return
 	}
-	d.full, d.ours, d.level = false, false, 0
+	d.full, d.ours, d.internal, d.level = false, false, false, 0
 	d.mentions(f.mentions)
 	s, ok := d.body(f.body)
 	if !ok || d.M.MessageType == typeMergeForward || d.M.ContentKind == schemas.ContentUnknown {

@@ -26,7 +26,9 @@ func (d *reader) element(e connectors.JSON) {
 		return
 	}
 	tag := d.peek(e.Get("tag"))
-	e = property(e)
+	if d.internal {
+		e = property(e)
+	}
 	switch tag {
 	case "text", "plain_text", "code_block", "code_span":
 		d.words(e, false)
@@ -112,14 +114,20 @@ func (d *reader) words(e connectors.JSON, markdown bool) {
 
 // ownContent gives the text of an element, the first that is not empty, and whether there is any.
 func ownContent(e connectors.JSON) (v connectors.JSON, present bool) {
-	for _, t := range [...]connectors.JSON{
-		e.Get("text"), e.Get("content"), localized(e.Get("i18n_content")), localized(e.Get("i18n")), localized(e.Get("i18nContent")),
-		e.Get("elements"), e.Get("contents"),
-	} {
-		if says(t) {
-			return t, true
+	for _, key := range [...]string{"text", "content"} {
+		if v = e.Get(key); says(v) {
+			return v, true
 		}
-		present = present || t.Told()
+		present = present || v.Told()
+	}
+	for _, key := range [...]string{"i18n_content", "i18n", "i18nContent", "elements", "contents"} {
+		v = e.Get(key)
+		if key[0] == 'i' {
+			v = localized(v)
+		}
+		if says(v) {
+			return v, true
+		}
 	}
 	return connectors.JSON{}, present
 }

@@ -32,7 +32,7 @@ var notices = [...]struct{ ask, what, which []string }{
 // notice reports whether s is to be left out: the platform's notice in place of content, in elements that the platform
 // wrote. Where the sender may have written the same words, they stay. Both are issues.
 func (d *reader) notice(s string) bool {
-	if len(s) > maxNotice || !isNotice(s) {
+	if len(s) > maxNotice || !strings.Contains(s, "新") && !strings.Contains(s, "ersion") || !isNotice(s) {
 		return false
 	}
 	if d.ours {
