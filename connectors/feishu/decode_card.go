@@ -145,7 +145,7 @@ func (d *reader) cardBody(c connectors.JSON) {
 	d.piece(title)
 	d.header(header)
 	if asPost {
-		d.rows(c)
+		d.rows(c.Get("content_v2"), c.Get("content"))
 	} else {
 		for e := range d.list(elements) {
 			d.row(e)

@@ -75,32 +75,80 @@ func isPost(c connectors.JSON) bool {
 	return false
 }
 
+// postFields are the fields of a post, gathered in one pass.
+type postFields struct {
+	title, content, contentV2, elements, files connectors.JSON
+	others                                     bool // it has fields that are not known
+}
+
+func (p *postFields) read(c connectors.JSON) {
+	for key, v := range c.Fields() {
+		at := &p.title
+		switch key {
+		case "title":
+		case "content":
+			at = &p.content
+		case "content_v2":
+			at = &p.contentV2
+		case "elements":
+			at = &p.elements
+		case "files":
+			at = &p.files
+		default:
+			p.others = true
+			continue
+		}
+		if at.Kind() == connectors.Absent { // of two equal keys the first counts
+			*at = v
+		}
+	}
+}
+
+// some reports whether it has any of the fields of a post.
+func (p *postFields) some() bool {
+	return p.title.Told() || p.content.Told() || p.contentV2.Told() || p.elements.Told() || p.files.Told()
+}
+
 // post flattens rich text: the title, then line by line. Received posts are {"title","content":[[…]]}; sent ones are
 // wrapped by language, those sent as Markdown have content_v2, and posts of newer clients may hold files beside or
 // instead of content.
 func (d *reader) post(c connectors.JSON) {
-	if wrapped := c.Get("post"); wrapped.Kind() == connectors.Object && !c.Get("content").Told() {
-		c = wrapped
+	var p postFields
+	if p.read(c); p.others && !p.content.Told() {
+		if wrapped := c.Get("post"); wrapped.Kind() == connectors.Object {
+			c, p = wrapped, postFields{}
+			p.read(c)
+		}
 	}
-	if !isPost(c) {
-		if t := translation(c, func(string) bool { return true }); isPost(t) {
-			c = t
-		} else {
+	if !p.some() {
+		t := translation(c, func(string) bool { return true })
+		if p = (postFields{}); !isPost(t) {
 			d.textIssue(schemas.IssueNulled, "the post holds neither title nor content")
 			d.rest(c, isPostField, lenient)
 			return
 		}
+		c = t
+		p.read(c)
 	}
-	d.optional(c.Get("title"))
-	d.rows(c)
-	for file := range d.list(c.Get("files")) {
+	d.optional(p.title)
+	d.rows(p.contentV2, p.content, p.elements)
+	if p.files.Told() {
+		d.files(p.files)
+	}
+	if p.others {
+		d.rest(c, isPostField, connectors.String)
+	}
+}
+
+// files adds the files of a post.
+func (d *reader) files(files connectors.JSON) {
+	for file := range d.list(files) {
 		kind := "file"
 		if d.Flag(file.Get("is_folder"), "attachments.kind") {
 			kind = "folder"
 		}
 		d.name(d.attach(kind, file.Get("file_key")), file)
 	}
-	d.rest(c, isPostField, connectors.String)
 }
 
 func isPostField(key string) bool {
@@ -111,11 +159,10 @@ func isPostField(key string) bool {
 	return false
 }
 
-// rows adds the lines of a post: of content_v2 where that says anything, else of content, else of elements, which is the
-// word of a card.
-func (d *reader) rows(c connectors.JSON) {
-	for _, key := range [...]string{"content_v2", "content", "elements"} {
-		v := c.Get(key)
+// rows adds the lines of a post: of the first body that says anything. content_v2 goes before content, and elements, which is
+// the word of a card, comes last.
+func (d *reader) rows(bodies ...connectors.JSON) {
+	for _, v := range bodies {
 		switch v.Kind() {
 		case connectors.Absent, connectors.Null:
 			continue
