@@ -202,7 +202,7 @@ func (d *reader) person(e connectors.JSON) {
 	d.atKey("", name)
 }
 
-// persons adds a list of people: ids, or objects with them. A single one may stand in its place.
+// persons adds a list of people: ids, or objects with them. A single one may take its place.
 func (d *reader) persons(v connectors.JSON) {
 	switch v.Kind() {
 	case connectors.Array:

@@ -106,7 +106,7 @@ func TestMutatedContent(t *testing.T) {
 	t.Logf("%d mutations", runs)
 }
 
-// optional are fields that need not be there: renamed, they cannot be told from others that say nothing.
+// optional are fields that need not be there: renamed, they look like any other field that says nothing.
 var optional = []string{
 	"/speech_to_text renamed", "/user_name renamed", "/placeholder renamed", "/default_value renamed", "/chart_spec/title/text renamed",
 	"/subtext renamed", "/display_name renamed", "/divider_text/text renamed",

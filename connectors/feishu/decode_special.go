@@ -154,7 +154,7 @@ func (d *reader) variable(v connectors.JSON) {
 	}
 }
 
-// ownText adds the text of an object: its own, that of a language, or the name of who it stands for.
+// ownText adds the text of an object: its own, that of a language, or the name of whom it is about.
 func (d *reader) ownText(v connectors.JSON) {
 	for _, text := range [...]connectors.JSON{v.Get("text"), localized(v.Get("i18n_text")), v.Get("content"), v.Get("name")} {
 		if says(text) {
