@@ -196,7 +196,7 @@ func (j JSON) Told() bool { return j.Kind() > Null }
 
 // Get gives a field of an object.
 func (j JSON) Get(key string) JSON {
-	if j.v == nil {
+	if j.v == nil || j.v.Type() != fastjson.TypeObject { // of anything else, Object allocates an error
 		return JSON{}
 	}
 	// The library's Get functions take a path and allocate for it in places; these do not.

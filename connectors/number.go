@@ -122,6 +122,9 @@ func (d *Draft) Number(v JSON, field string) (n int64, ok bool) {
 // within the accepted span can be taken for, has an issue COERCED. action says what becomes of the field where the value is
 // no instant, which then counts as absent; a field that is DEFAULTED must be there.
 func (d *Draft) Time(v JSON, field, action string) (t schemas.Millis, told bool) {
+	if n, ok := v.Int(); ok && schemas.Millis(n) >= MinTime && schemas.Millis(n) < MaxTime {
+		return schemas.Millis(n), true // nearly all are
+	}
 	if absent(v) {
 		if action == schemas.IssueDefaulted {
 			d.Issue(field, action, "is not told")
@@ -149,6 +152,9 @@ func (d *Draft) Time(v JSON, field, action string) (t schemas.Millis, told bool)
 
 // Whole reads a whole number, see Number.
 func (d *Draft) Whole(v JSON, field string) *int64 {
+	if n, ok := v.Int(); ok {
+		return d.Int(n)
+	}
 	if absent(v) {
 		return nil
 	}

@@ -92,8 +92,12 @@ func isHalf(s string) bool {
 // escapes or joins with what follows. They are written to dst as bytes that are not UTF-8. marked is s with the halves
 // replaced, empty where there are none; clean reports that neither halves nor NUL were found.
 func markHalves(dst []byte, s string) (marked []byte, clean bool) {
+	first := firstUnit(s)
+	if first < 0 {
+		return dst, true
+	}
 	clean = true
-	for i, done := 0, 0; ; {
+	for i, done := first, 0; ; {
 		n := strings.IndexByte(s[i:], '\\')
 		if n < 0 || i+n+1 >= len(s) {
 			if done > 0 {
@@ -110,6 +114,20 @@ func markHalves(dst []byte, s string) (marked []byte, clean bool) {
 		}
 		clean = clean && !half && !strings.HasPrefix(s[i:], `\u0000`)
 		i += size
+	}
+}
+
+// firstUnit gives where the first escape of a UTF-16 unit is, -1 where there is none: most texts have none.
+func firstUnit(s string) int {
+	for i := 0; ; {
+		n := strings.IndexByte(s[i:], '\\')
+		if n < 0 || i+n+1 >= len(s) {
+			return -1
+		}
+		if i += n; s[i+1] == 'u' {
+			return i
+		}
+		i += 2
 	}
 }
 
