@@ -67,10 +67,24 @@ type Page struct {
 	Failed *Failure
 }
 
+// Bytes is how long the bodies of the page are together, with those of its openings and expansions.
+func (p *Page) Bytes() int {
+	n := len(p.Body)
+	for _, responses := range [...][]Response{p.Opening, p.Expansions} {
+		for i := range responses {
+			n += len(responses[i].Body)
+		}
+	}
+	return n
+}
+
 // Failure is why a container ended before its end.
 type Failure struct {
 	Code    string // the platform's code, or a word of chatlake
 	Message string // never message text
+	// Wide says that the code is not about a single conversation: where container after container is refused with it, the
+	// platform refuses the app.
+	Wide bool
 }
 
 // Source reads the containers of one platform.

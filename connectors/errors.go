@@ -24,11 +24,13 @@ const (
 	ClassContainer
 	// ClassCursor: the page token was refused. The source resumes without it.
 	ClassCursor
-	// ClassSticky: an internal error of the platform that may stick to one item. Retry gives up after 5 tries.
+	// ClassSticky: an internal error of the platform that may stick to one item. Retry gives up after 5 tries, where
+	// something else of the API was answered since the first; else it becomes ClassUnavailable.
 	ClassSticky
 	// ClassUnknown: a code that nobody has described. Retried 3 times; then the container fails.
 	ClassUnknown
-	// ClassFatal: the app may not work at all: secret refused, rights missing, wrong address. Ends the process.
+	// ClassFatal: the app may not work at all: secret refused, rights missing, wrong address. The platform's containers wait,
+	// it is asked again once a minute, and other platforms go on.
 	ClassFatal
 )
 
@@ -47,8 +49,15 @@ func (c Class) String() string {
 
 // Error is a call that did not bring what was asked for.
 type Error struct {
-	Class   Class
-	API     string // ce_type of the call
+	Class Class
+	API   string // ce_type of the call
+	// Scope is what failed together with the call, see Health; "" where nobody watched it.
+	Scope string
+	// Sticky says that a ClassSticky became ClassUnavailable because nothing else of the scope was answered meanwhile: an
+	// answer about anything else would tell whose fault it is.
+	Sticky bool
+	// Out says that the scope is out: the call was not sent, or was broken off. It says nothing of what it asked for.
+	Out     bool
 	Code    string // the platform's code, or chatlake's word where none came (timeout, reset, unreadable, …)
 	Message string // what it means and what to do about it; never message text, never a secret
 	// RetryAfter is how long the platform asks to wait, 0 where it does not say.
@@ -74,3 +83,10 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// Answers reports whether the error is the platform's answer to what was asked, which it gives while it works.
+func (e *Error) Answers() bool { return answers(e.Class) }
+
+// RefusedBody reports whether an answer came whose body is not read, for its length or its complexity: it may be asked for
+// in smaller parts.
+func RefusedBody(e *Error) bool { return e.Code == CodeTooLarge || e.Code == CodeTooComplex }

@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -21,6 +21,8 @@ const (
 	CodeReset       = "reset"       // the connection broke
 	CodeUnreachable = "unreachable" // no connection
 	CodeRedirect    = "redirect"    // the answer sends us elsewhere
+	CodeCertificate = "certificate" // the server's certificate is not trusted
+	CodeProxy       = "proxy"       // the proxy does not let us through
 	CodeTooLarge    = "too_large"   // the body is longer than MaxBody
 	CodeTooComplex  = "too_complex" // the body is nested deeper, or has more values, than this package reads
 )
@@ -30,12 +32,13 @@ type Reply struct {
 	Status   int // 0: none came
 	Header   http.Header
 	Body     []byte    // what was read of it, at most MaxBody and one byte
-	TooLarge bool      // more was coming than MaxBody
+	TooLarge bool      // more was coming than MaxBody, or than the page has room for (MaxPageBytes)
 	At       time.Time // when it was complete, or had failed
 	Err      error     // why it did not come, or not whole; without the address, which the request tells
 }
 
-// Exchange makes one HTTP request and reads the body to its end, or to MaxBody.
+// Exchange makes one HTTP request and reads the body to its end, to MaxBody, or to what the allowance of the request's
+// context leaves. What an exchange that fails has read is given back to the allowance.
 func Exchange(client *http.Client, req *http.Request) *Reply {
 	resp, err := client.Do(req)
 	if err != nil {
@@ -51,26 +54,47 @@ func Exchange(client *http.Client, req *http.Request) *Reply {
 	if n := resp.ContentLength; n > 0 {
 		b.Grow(int(min(n, 1<<20)) + bytes.MinRead)
 	}
-	_, a.Err = b.ReadFrom(io.LimitReader(resp.Body, MaxBody+1))
+	_, a.Err = b.ReadFrom(allowed(req.Context(), io.LimitReader(resp.Body, MaxBody+1)))
 	a.Body, a.At = b.Bytes(), time.Now()
 	a.TooLarge = len(a.Body) > MaxBody
+	if errors.Is(a.Err, ErrPageFull) {
+		a.TooLarge, a.Err = true, nil
+	}
+	if cap(a.Body) > len(a.Body)+len(a.Body)/4+bytes.MinRead {
+		a.Body = bytes.Clone(a.Body) // the buffer doubles: what it has to spare would be held with the page
+	}
+	if a.Err != nil || a.TooLarge {
+		AllowanceOf(req.Context()).Give(len(a.Body))
+	}
 	return a
 }
 
-// Fault names what broke the exchange, where Err is not nil.
-func (a *Reply) Fault() (code, means string) {
-	var timeout net.Error
-	var dial *net.OpError
-	switch {
-	case errors.Is(a.Err, context.DeadlineExceeded) || (errors.As(a.Err, &timeout) && timeout.Timeout()):
-		return CodeTimeout, "no whole answer in time"
-	case a.Status != 0 && errors.Is(a.Err, io.ErrUnexpectedEOF):
-		return CodeUnreadable, "the body is cut short"
-	case errors.As(a.Err, &dial) && dial.Op == "dial":
-		return CodeUnreachable, "no connection"
-	default:
-		return CodeReset, "the connection broke"
-	}
+// readFunc is an io.Reader.
+type readFunc func([]byte) (int, error)
+
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }
+
+// allowed takes what it reads from the context's allowance.
+func allowed(ctx context.Context, r io.Reader) io.Reader {
+	allowance := AllowanceOf(ctx)
+	return readFunc(func(p []byte) (int, error) {
+		n, err := r.Read(p)
+		if n == 0 {
+			return 0, err
+		}
+		if full := allowance.Take(ctx, n); full != nil {
+			return 0, full
+		}
+		return n, err
+	})
+}
+
+// ErrTooLarge is the cause of a body that is longer than MaxBody.
+var ErrTooLarge = fmt.Errorf("it is longer than %d bytes", MaxBody)
+
+// Object reports whether the answer succeeded and its body begins as a JSON object does, which a gateway's page never does.
+func (a *Reply) Object() bool {
+	return a.Status >= 200 && a.Status < 300 && bytes.HasPrefix(bytes.TrimLeft(a.Body[:min(len(a.Body), 1<<10)], " \t\r\n"), []byte("{"))
 }
 
 // RetryAfter is how long the header of that name asks to wait (RFC 9110, section 10.2.3; a fraction of a second is
@@ -93,33 +117,4 @@ func Seconds(s string) time.Duration {
 		return 0
 	}
 	return time.Duration(min(f, 24*60*60) * float64(time.Second))
-}
-
-// APIClient is a copy of given that follows no redirect and keeps no cookie; where given is nil, a client of our own
-// that honours HTTPS_PROXY.
-func APIClient(given *http.Client) *http.Client {
-	var c http.Client
-	if given != nil {
-		c = *given
-	}
-	if c.Transport == nil && given == nil {
-		c.Transport = NewTransport()
-	}
-	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	c.Jar = nil
-	return &c
-}
-
-// NewTransport gives a transport that honours HTTPS_PROXY and keeps many connections to one host.
-func NewTransport() *http.Transport {
-	return &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
-		TLSHandshakeTimeout:    10 * time.Second,
-		ForceAttemptHTTP2:      true,
-		MaxIdleConns:           128,
-		MaxIdleConnsPerHost:    128, // one host is nearly all there is; the default of 2 would reconnect for nearly each call
-		IdleConnTimeout:        90 * time.Second,
-		MaxResponseHeaderBytes: 256 << 10,
-	}
 }

@@ -33,7 +33,13 @@ type Policy struct {
 
 // Retry makes call again where the class of its error asks for it: ClassThrottled up to 20 times in a row, then it is
 // returned as ClassUnavailable; ClassUnavailable 4 times, ClassSticky 5, ClassUnknown 4 in all. Other errors are returned
-// at once. Calls of the response or error counts all tries. It returns ctx's error as soon as ctx is done.
+// at once, and so is one of a scope that is out (Watch). Calls of the response or error counts all tries. It returns ctx's
+// error as soon as ctx is done.
+//
+// Whether a fault is about what was asked for or about the platform shows in what else is answered meanwhile, over all calls
+// of the one Retry, also where the same is asked for again later: ClassSticky becomes ClassUnavailable unless something
+// else of the scope was answered since its first try, and a time-out or an HTTP 5xx about one message becomes ClassItem, with
+// its code as the response's Error, once it has lasted for 24 h in which others were answered. A restart begins those 24 h again.
 func Retry(call Call, p Policy) Call {
 	if p.Unit <= 0 {
 		p.Unit = 500 * time.Millisecond
@@ -41,11 +47,14 @@ func Retry(call Call, p Policy) Call {
 	if p.Logger == nil {
 		p.Logger = slog.New(slog.DiscardHandler)
 	}
+	var known faults
 	return func(ctx context.Context, r Request) (*Response, error) {
 		var t tries
+		t.of, t.began = known.begin(&r)
 		for {
 			resp, err := call(ctx, r)
 			if err == nil {
+				known.answered(t.of)
 				resp.Calls += t.calls
 				return resp, nil
 			}
@@ -54,9 +63,16 @@ func Retry(call Call, p Policy) Call {
 				return nil, err
 			}
 			t.calls += e.Calls
+			if answers(e.Class) {
+				known.answered(t.of)
+			}
 			wait, again := t.next(e, p.Unit)
-			if !again {
-				return nil, t.final(e)
+			stuck := known.failed(t.of, t.began, e)
+			if stuck || !again || e.Out {
+				return nil, t.final(e, stuck)
+			}
+			if e.Response != nil {
+				AllowanceOf(ctx).Give(len(e.Response.Body))
 			}
 			p.Logger.Debug("call is repeated", "api", e.API, "class", e.Class.String(), "code", e.Code, "wait", wait, "calls", t.calls)
 			if e.Class == ClassThrottled && p.Pacer != nil {
@@ -71,6 +87,8 @@ func Retry(call Call, p Policy) Call {
 
 // tries is what has happened to one call so far.
 type tries struct {
+	of        asked
+	began     int64 // event
 	calls     int
 	throttled int // in a row
 	others    [ClassFatal + 1]int
@@ -109,8 +127,9 @@ func (t *tries) next(e *Error, unit time.Duration) (wait time.Duration, again bo
 	return wait, n < most
 }
 
-// final is the error to return: e with the count of all calls.
-func (t *tries) final(e *Error) *Error {
+// final is the error to return: e with the count of all calls, and as what it counts. stuck says that it is about what was
+// asked for.
+func (t *tries) final(e *Error, stuck bool) *Error {
 	last := *e
 	last.Calls = t.calls
 	if last.Response != nil {
@@ -118,8 +137,16 @@ func (t *tries) final(e *Error) *Error {
 		resp.Calls = t.calls
 		last.Response = &resp
 	}
-	if last.Class == ClassThrottled {
+	switch {
+	case last.Class == ClassThrottled:
 		last.Class = ClassUnavailable
+	case last.Class == ClassSticky && !stuck:
+		last.Class, last.Sticky = ClassUnavailable, true
+	case last.Class == ClassUnavailable && stuck:
+		last.Class = ClassItem
+		if last.Response != nil {
+			last.Response.Error = last.Code
+		}
 	}
 	return &last
 }

@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -29,6 +30,9 @@ type guard struct {
 const (
 	theChat   = "the chat"
 	theThread = "the thread"
+	// Messages of the chat that nothing hangs on: in the middle, and the one after which there is none.
+	theMessage = "the message"
+	theLast    = "the last message"
 )
 
 func list(container string, f simulator.Fault) simulator.Fault {
@@ -77,8 +81,12 @@ var guards = map[string]guard{
 	"a page of 20 MB": {
 		faults: []simulator.Fault{list(theChat, simulator.Fault{From: 2, Times: 2, Action: simulator.BigPage, Bytes: 20 << 20})}, large: true, also: largeIsKept,
 	},
-	"a page over 24 MiB": {
-		faults: lists(simulator.Fault{From: 2, Action: simulator.BigPage, Bytes: 24<<20 + 1}), chat: "too_large", thread: "too_large", large: true,
+	"pages over 24 MiB": {faults: lists(simulator.Fault{From: 2, Times: 5, Action: simulator.BigPage, Bytes: 24<<20 + 1}), large: true},
+	"a message over 24 MiB": {
+		faults: []simulator.Fault{{Message: theMessage, Action: simulator.BigItem, Bytes: 24<<20 + 1}}, large: true, also: steppedOver,
+	},
+	"the last message over 24 MiB": {
+		faults: []simulator.Fault{{Message: theLast, Action: simulator.BigItem, Bytes: 24<<20 + 1}}, chat: "too_large", large: true,
 		also: givenUp("too_large", 0),
 	},
 	"a code under HTTP 200": {
@@ -92,15 +100,21 @@ var guards = map[string]guard{
 	"a thread that is gone": {
 		faults: []simulator.Fault{list(theThread, simulator.Fault{From: 2, Action: simulator.Answer, Code: 230110})}, also: goneIsComplete,
 	},
-	"a clock ahead":                   {faults: []simulator.Fault{{From: 5, Action: simulator.SkewClock, Delay: 10 * time.Hour}}},
-	"a clock behind":                  {faults: []simulator.Fault{{From: 5, Action: simulator.SkewClock, Delay: -10 * time.Hour}}},
-	"tokens revoked":                  {faults: []simulator.Fault{{From: 3, Every: 4, Action: simulator.RevokeToken}}},
-	"connections reset":               {faults: []simulator.Fault{{From: 2, Every: 3, Action: simulator.Reset}}},
-	"connections reset for long":      {faults: []simulator.Fault{{From: 4, Times: 40, Action: simulator.Reset}}},
-	"no answer now and then":          {faults: []simulator.Fault{{From: 2, Every: 4, Action: simulator.Hang}}},
-	"no answer for long":              {faults: lists(simulator.Fault{From: 2, Times: 11, Action: simulator.Hang})},
-	"no tokens at first":              {faults: []simulator.Fault{{API: simulator.APIToken, Times: 6, Action: simulator.HTML}}},
-	"forwards that keep failing":      {faults: []simulator.Fault{{API: simulator.APIMessage, Action: simulator.Answer, Code: 2200}}},
+	"a clock ahead":              {faults: []simulator.Fault{{From: 5, Action: simulator.SkewClock, Delay: 10 * time.Hour}}},
+	"a clock behind":             {faults: []simulator.Fault{{From: 5, Action: simulator.SkewClock, Delay: -10 * time.Hour}}},
+	"tokens revoked":             {faults: []simulator.Fault{{From: 3, Every: 4, Action: simulator.RevokeToken}}},
+	"connections reset":          {faults: []simulator.Fault{{From: 2, Every: 3, Action: simulator.Reset}}},
+	"connections reset for long": {faults: []simulator.Fault{{From: 4, Times: 40, Action: simulator.Reset}}},
+	"no answer now and then":     {faults: []simulator.Fault{{From: 2, Every: 4, Action: simulator.Hang}}},
+	"no answer for long":         {faults: lists(simulator.Fault{From: 2, Times: 11, Action: simulator.Hang})},
+	"no tokens at first":         {faults: []simulator.Fault{{API: simulator.APIToken, Times: 6, Action: simulator.HTML}}},
+	"forwards that keep failing": {faults: []simulator.Fault{
+		{API: simulator.APIMessage, MsgType: "merge_forward", Action: simulator.Answer, Code: 2200},
+	}},
+	"no message for long": {faults: []simulator.Fault{{API: simulator.APIMessage, Times: 60, Action: simulator.Answer, Code: 2200}}, also: nothingGivenUp},
+	"forwards without the card parameter only": {faults: []simulator.Fault{
+		{API: simulator.APIMessage, Query: "card_msg_content_type", Action: simulator.Answer, Status: 500, Code: 2200},
+	}, also: nothingGivenUp},
 	"a chat's record that is failing": {faults: []simulator.Fault{{API: simulator.APIChat, Action: simulator.Answer, Code: 2200}}},
 }
 
@@ -169,8 +183,14 @@ func guardedWorld(t *testing.T) (w *simulator.World, chat, thread string) {
 func (g *guard) run(t *testing.T, w *simulator.World, chat, thread string, commit func(int) memlog.Outcome) int {
 	s := newStage(t, w, simulator.FeishuConfig{}, memlog.Faults{Commit: commit})
 	s.restart = g.between
+	all := w.Messages(chat)
+	plain := slices.IndexFunc(all[100:], func(m simulator.Message) bool { return m.ThreadID == "" && m.Type == "text" }) + 100
+	names := strings.NewReplacer(theChat, chat, theThread, thread, theMessage, all[plain].ID, theLast, all[len(all)-1].ID)
 	for _, f := range g.faults {
-		f.Container = strings.NewReplacer(theChat, chat, theThread, thread).Replace(f.Container)
+		f.Container, f.Message = names.Replace(f.Container), names.Replace(f.Message)
+		if f.Action == simulator.BigItem {
+			s.large = f.Message
+		}
 		s.api.AddFaults(f)
 	}
 	c, th := s.container(schemas.KindChat, chat, chat), s.container(schemas.KindThread, thread, chat)
@@ -186,6 +206,7 @@ func (g *guard) run(t *testing.T, w *simulator.World, chat, thread string, commi
 	}
 	if g.chat != "" {
 		s.api.SetFaults()
+		s.large = ""
 		c.Epoch, th.Epoch = 2, 2
 		s.add(c, th)
 		s.toTheEnd()
@@ -271,6 +292,38 @@ func largeIsKept(t *testing.T, _ *stage, k *kept) {
 	}
 	if large == 0 {
 		t.Error("no page of 20 MB is kept")
+	}
+}
+
+// nothingGivenUp expects every call to have been answered in the end.
+func nothingGivenUp(t *testing.T, s *stage, _ *kept) {
+	for _, tx := range s.log.History() {
+		for i := range tx.Records {
+			if tx.Records[i].Topic != stageTopics.RawPages {
+				continue
+			}
+			if p, err := schemas.ParsePage(&tx.Records[i]); err != nil || p.Error != "" {
+				t.Errorf("%s is given up: %s, %v", p.Request, p.Error, err)
+			}
+		}
+	}
+}
+
+// steppedOver expects one page without a body in the place of the message that is too large.
+func steppedOver(t *testing.T, _ *stage, k *kept) {
+	holes := 0
+	for _, chain := range k.chains {
+		for i := range chain {
+			if chain[i].Error == "too_large" {
+				holes++
+				if len(chain[i].Body) != 0 || i == len(chain)-1 {
+					t.Errorf("page %d of %d has %d bytes", i+1, len(chain), len(chain[i].Body))
+				}
+			}
+		}
+	}
+	if holes != 1 {
+		t.Errorf("%d pages for the message", holes)
 	}
 }
 

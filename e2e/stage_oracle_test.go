@@ -217,7 +217,7 @@ func (s *stage) whole(k *kept, c *schemas.Container, overlap bool) {
 		truth = s.world.Thread(c.ID)
 	}
 	for i := range truth {
-		if n := k.shown[at][truth[i].ID]; n == 0 || n > 1 && !overlap {
+		if n := k.shown[at][truth[i].ID]; (n == 0) != (truth[i].ID == s.large) || n > 1 && !overlap {
 			s.t.Errorf("%s shows message %d of %d %d times", c.Key, i+1, len(truth), n)
 		}
 	}

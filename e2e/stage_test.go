@@ -35,6 +35,7 @@ type stage struct {
 	source   func() connectors.Source    // a new one, that remembers nothing
 	answers  func() []simulator.Exchange // with requests as pages tell them
 	letters  bool                        // dead letters are to be expected
+	large    string                      // id of a message that is too large for any page
 }
 
 var (

@@ -36,6 +36,11 @@ type Config struct {
 	Password  string
 	ClientID  string       // name in the broker's logs and quotas
 	Logger    *slog.Logger // nil: discard
+	// MaxMessageBytes is what a topic is taken to take where its own max.message.bytes may not be read; 0: 32 MiB.
+	MaxMessageBytes int
+	// ReadBudget is how many bytes the batches of all Readers may take together; 0: 128 MiB. Below it, each Read brings
+	// fewer records; a single batch that is larger goes through alone.
+	ReadBudget int
 }
 
 // timing holds the waits of a client. Their relations matter: heartbeat well under session, stop under rebalance
@@ -53,6 +58,9 @@ type timing struct {
 	backoff  time.Duration // first pause between tries; doubles up to a second
 	sessions time.Duration // first pause between two sessions of a partition; doubles up to 5 s
 	report   time.Duration // how often a lasting failure is logged
+	limits   time.Duration // how long a topic's limit is believed when it refuses a record
+	dial     time.Duration // one connection to an advertised address
+	reach    time.Duration // how long advertised addresses are tried at the start
 }
 
 func usualTiming() timing {
@@ -61,6 +69,7 @@ func usualTiming() timing {
 		request: 10 * time.Second, produce: 30 * time.Second, missing: 15 * time.Second,
 		grace: 5 * time.Second, stop: 15 * time.Second, leave: 7 * time.Second, closing: 8 * time.Second,
 		backoff: 20 * time.Millisecond, sessions: 200 * time.Millisecond, report: 10 * time.Second,
+		limits: time.Minute, dial: 5 * time.Second, reach: 12 * time.Second,
 	}
 }
 
@@ -76,6 +85,11 @@ type Client struct {
 	sequence  atomic.Int32 // correlation ids
 	frames    sync.Pool    // *[]byte of requests that were answered
 	routes    routes
+	pulses    pulses
+	versions  versions
+	limits    limits
+	budget    budget
+	largest   int // bytes of one batch
 }
 
 // NewClient checks the settings. It does no I/O: see Ping.
@@ -96,10 +110,16 @@ func NewClient(config Config) (*Client, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	size := int64(config.ReadBudget)
+	if size <= 0 {
+		size = usualBudget
+	}
 	return &Client{
-		config: config,
-		log:    log,
-		addr:   kafkago.TCP(config.Brokers...),
+		budget:  budget{size: size, patience: 5 * time.Second, freed: make(chan struct{})},
+		largest: largestBatch,
+		config:  config,
+		log:     log,
+		addr:    kafkago.TCP(config.Brokers...),
 		transport: &kafkago.Transport{
 			TLS: config.TLS, SASL: mechanism, ClientID: config.ClientID,
 			// A broker that comes back is known again after at most this time.
@@ -141,9 +161,10 @@ func scramWith(hash scram.Algorithm, config Config) (sasl.Mechanism, error) {
 	return m, nil
 }
 
-// Ping asks the cluster for its brokers. An error is one line that names the configured brokers.
+// Ping asks the cluster for its brokers and connects to them where they say that they are. An error is one line that names
+// the configured brokers; an *Unreached where they answer there only.
 func (c *Client) Ping(ctx context.Context) error {
-	if _, err := c.metadata(ctx); err != nil {
+	if err := c.reach(ctx); err != nil {
 		return fmt.Errorf("kafka at %s: %w", strings.Join(c.config.Brokers, ","), err)
 	}
 	return nil

@@ -2,21 +2,25 @@ package kafka
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
+	"github.com/klauspost/compress/snappy"
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
 	"github.com/segmentio/kafka-go/compress"
 )
 
 const (
-	codecNone = 0
-	codecLZ4  = 3
-	codecZstd = 4
-	codecMask = 0x07
+	codecNone   = 0
+	codecSnappy = 2
+	codecLZ4    = 3
+	codecZstd   = 4
+	codecMask   = 0x07
 )
 
 var errBomb = errors.New("decompresses to more than is allowed")
@@ -48,18 +52,24 @@ func (c *compressor) frame(header, body []byte) ([]byte, error) {
 	return c.out.Bytes(), nil
 }
 
-// decompressor bounds what one batch may grow to; without a bound a few kilobytes could take all memory.
+// decompressor bounds what one batch may grow to; without a bound a few kilobytes could take all memory. Nothing is
+// allocated for a length that is only claimed and that the bytes at hand cannot come to.
 type decompressor struct {
 	limit int
 	zstd  *zstd.Decoder
 }
 
 func newDecompressor(limit int) (*decompressor, error) {
+	z, err := newZstd(int64(limit))
+	return &decompressor{limit, z}, err
+}
+
+func newZstd(limit int64) (*zstd.Decoder, error) {
 	z, err := zstd.NewReader(nil, zstd.WithDecoderMaxMemory(uint64(limit)), zstd.WithDecoderConcurrency(0))
 	if err != nil {
 		return nil, fmt.Errorf("zstd: %w", err)
 	}
-	return &decompressor{limit, z}, nil
+	return z, nil
 }
 
 // usualDecompressor allows 256 MiB a batch.
@@ -69,20 +79,16 @@ func (d *decompressor) decompress(codec int16, body []byte) ([]byte, error) {
 	switch codec {
 	case codecNone:
 		return body, nil
+	case codecSnappy:
+		return d.snappy(body)
 	case codecZstd:
-		out, err := d.zstd.DecodeAll(body, nil)
-		if errors.Is(err, zstd.ErrDecoderSizeExceeded) || errors.Is(err, zstd.ErrWindowSizeExceeded) {
-			return nil, errBomb
-		}
-		if err != nil {
-			return nil, fmt.Errorf("zstd: %w", err)
-		}
-		return out, nil
+		return d.zstandard(body)
 	}
 	c := compress.Compression(codec).Codec()
 	if c == nil {
 		return nil, fmt.Errorf("compression codec %d is not known", codec)
 	}
+	// gzip and lz4 hand out what they have decompressed, block by block.
 	in := c.NewReader(bytes.NewReader(body))
 	defer in.Close()
 	var out bytes.Buffer
@@ -95,4 +101,87 @@ func (d *decompressor) decompress(codec int16, body []byte) ([]byte, error) {
 		return nil, errBomb
 	}
 	return out.Bytes(), nil
+}
+
+// zstdBlock is the most that a block of zstd decompresses to, and it takes at least four bytes:
+// https://www.rfc-editor.org/rfc/rfc8878#section-3.1.1.2
+const zstdBlock = 128 << 10
+
+// zstdWindow is what a decoder should support, and what frames of any size ask for.
+const zstdWindow = 8 << 20
+
+// zstandard decompresses frames. What they claim to hold is allocated at once, so a few bytes get a decoder of their own
+// that believes no more than they can hold.
+func (d *decompressor) zstandard(body []byte) ([]byte, error) {
+	z, most := d.zstd, max(zstdWindow, (int64(len(body))/4+1)*zstdBlock)
+	if most < int64(d.limit) {
+		var err error
+		if z, err = newZstd(most); err != nil {
+			return nil, err
+		}
+		defer z.Close()
+	}
+	out, err := z.DecodeAll(body, nil)
+	exceeds := errors.Is(err, zstd.ErrDecoderSizeExceeded) || errors.Is(err, zstd.ErrWindowSizeExceeded)
+	switch {
+	case exceeds && z == d.zstd:
+		return nil, errBomb
+	case exceeds:
+		return nil, fmt.Errorf("zstd: %d bytes claim to hold more than they can: %w", len(body), err)
+	case err != nil:
+		return nil, fmt.Errorf("zstd: %w", err)
+	}
+	return out, nil
+}
+
+// xerial is the frame around blocks of Snappy that Java's producers write: this, two versions of four bytes, then blocks
+// with a length of four bytes in front.
+const xerial = "\x82SNAPPY\x00"
+
+// snappyRatio is more than Snappy can reach: its best element makes 64 bytes of three.
+const snappyRatio = 22
+
+// snappy decompresses one block, or a frame of them.
+func (d *decompressor) snappy(body []byte) ([]byte, error) {
+	if !bytes.HasPrefix(body, []byte(xerial)) {
+		return d.block(nil, body)
+	}
+	if len(body) < len(xerial)+8 {
+		return nil, errCut
+	}
+	var out []byte
+	for rest := body[len(xerial)+8:]; len(rest) > 0; {
+		if len(rest) < 4 {
+			return nil, fmt.Errorf("snappy: %w", errCut)
+		}
+		n := int64(binary.BigEndian.Uint32(rest))
+		if rest = rest[4:]; n > int64(len(rest)) {
+			return nil, fmt.Errorf("snappy: a block of %d bytes, %d are there: %w", n, len(rest), errCut)
+		}
+		var err error
+		if out, err = d.block(out, rest[:n]); err != nil {
+			return nil, err
+		}
+		rest = rest[n:]
+	}
+	return out, nil
+}
+
+// block appends one block.
+func (d *decompressor) block(out, block []byte) ([]byte, error) {
+	n, err := snappy.DecodedLen(block)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("snappy: %w", err)
+	case n > d.limit-len(out):
+		return nil, errBomb
+	case n > snappyRatio*len(block):
+		return nil, fmt.Errorf("snappy: %d bytes claim to hold %d", len(block), n)
+	}
+	out = slices.Grow(out, n)
+	part, err := snappy.Decode(out[len(out):len(out)+n], block)
+	if err != nil {
+		return nil, fmt.Errorf("snappy: %w", err)
+	}
+	return out[:len(out)+len(part)], nil
 }

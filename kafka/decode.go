@@ -27,6 +27,9 @@ type decoder struct {
 	lastKey  string
 	headers  []schemas.Header // slab that records' headers are cut from
 	expanded int
+	kept     int    // bytes that the last batch holds
+	share    *share // nil: no bound but enough
+	aliased  bool   // records of this answer share its own bytes
 }
 
 // batches appends to out the committed records from offset from on, and returns the offset after everything covered:
@@ -41,11 +44,12 @@ func (d *decoder) batches(set []byte, from int64, gone []kmsg.FetchResponseTopic
 		return cmp.Compare(a.FirstOffset, b.FirstOffset)
 	})
 	aborted := make(map[int64]bool)
-	next, d.expanded = from, 0
+	next, d.expanded, d.aliased = from, 0, false
+	answer := len(set)
 	for len(set) >= atMagic+1 && d.expanded < enough {
-		b, err := whole(set)
+		b, err := d.whole(set)
 		if err != nil {
-			return next, fmt.Errorf("%s: batch at offset %d: %w", d.place, int64(binary.BigEndian.Uint64(set)), err)
+			return next, err
 		}
 		if b == nil {
 			break // the answer ends within a batch
@@ -58,37 +62,79 @@ func (d *decoder) batches(set []byte, from int64, gone []kmsg.FetchResponseTopic
 		}
 		switch {
 		case h.attrs&attrControl != 0:
-			if h.abortMarker(b) {
+			abort, err := h.abortMarker(b)
+			if err != nil {
+				return next, d.cannotRead(b, h, err)
+			}
+			if abort {
 				delete(aborted, h.producer)
 			}
 		case h.last < from:
 		case h.attrs&attrTransactional != 0 && aborted[h.producer]:
 		default:
-			if err := d.records(b, h, from, out); err != nil {
-				return next, fmt.Errorf("%s: batch at offset %d: %w", d.place, h.base, err)
+			cost := d.cost(b, h, answer)
+			if !d.share.take(cost) {
+				return next, nil
 			}
+			if err := d.records(b, h, from, out); err != nil {
+				return next, d.cannotRead(b, h, err)
+			}
+			d.share.adjust(d.spent(h) - cost)
 		}
 		next = max(next, h.last+1)
 	}
 	return next, nil
 }
 
+// recordCost is about what a record takes beside its bytes: its struct, and its part of a slab of headers.
+const recordCost = 160
+
+// cost estimates what a batch takes when decompressed. What is not compressed keeps the whole answer.
+func (d *decoder) cost(b []byte, h header, answer int) int {
+	d.kept = 0
+	n := max(0, min(h.count, len(b))) * recordCost
+	switch {
+	case h.attrs&codecMask != codecNone:
+		return n + 4*(len(b)-batchHeader)
+	case !d.aliased:
+		d.aliased, d.kept = true, answer
+		return n + answer
+	}
+	return n
+}
+
+// spent is what the batch that was read last does take.
+func (d *decoder) spent(h header) int { return d.kept + h.count*recordCost }
+
+// cannotRead makes an error about a batch, whose CRC is right, an unreadable.
+func (d *decoder) cannotRead(b []byte, h header, err error) *unreadable {
+	return cannotRead(b, h, true, fmt.Errorf("%s: batch at offset %d: %w", d.place, h.base, err))
+}
+
 // whole returns the first batch of set, checked against its CRC, or nil where set ends within it.
-func whole(set []byte) ([]byte, error) {
+func (d *decoder) whole(set []byte) ([]byte, error) {
+	base := int64(binary.BigEndian.Uint64(set))
+	h := header{base: base, last: base}
+	say := func(format string, args ...any) error {
+		return fmt.Errorf("%s: batch at offset %d: %w", d.place, base, fmt.Errorf(format, args...))
+	}
 	if magic := set[atMagic]; magic != 2 {
-		return nil, fmt.Errorf("message format %d: only format 2 (Kafka 0.11 and newer) is read", magic)
+		return nil, cannotRead(set[:min(len(set), batchHeader)], h, false, say("message format %d: only format 2 (Kafka 0.11 and newer) is read", magic))
 	}
 	length := int64(int32(binary.BigEndian.Uint32(set[atLength:])))
 	total := length + atEpoch
 	if total < batchHeader {
-		return nil, fmt.Errorf("length %d is too small", length)
+		return nil, cannotRead(set[:min(len(set), batchHeader)], h, false, say("length %d is too small", length))
 	}
 	if total > int64(len(set)) {
 		return nil, nil
 	}
 	b := set[:total]
 	if want, got := binary.BigEndian.Uint32(b[atCRC:]), crc32.Checksum(b[atAttrs:], castagnoli); want != got {
-		return nil, fmt.Errorf("CRC %08x, stored %08x: the log or the way here damaged it", got, want)
+		return nil, cannotRead(b, h, false, say("CRC %08x, stored %08x: the log or the way here damaged it", got, want))
+	}
+	if h = headerOf(b); h.last < h.base {
+		return nil, cannotRead(b, h, false, say("it ends at offset %d", h.last))
 	}
 	return b, nil
 }
@@ -112,10 +158,11 @@ func headerOf(b []byte) header {
 	}
 }
 
-// abortMarker reads a control record's key: version and type, 0 for ABORT. A compacted control batch is empty.
-func (h header) abortMarker(b []byte) bool {
+// abortMarker reads a control record's key: version and type, 0 for ABORT. A compacted control batch is empty. One that
+// cannot be read must not pass for a COMMIT: what follows of its producer would be taken for aborted.
+func (h header) abortMarker(b []byte) (bool, error) {
 	if h.count < 1 {
-		return false
+		return false, nil
 	}
 	c := cursor{b: b[batchHeader:]}
 	c.varint()
@@ -123,15 +170,28 @@ func (h header) abortMarker(b []byte) bool {
 	c.varint()
 	c.varint()
 	key := c.bytes()
-	return !c.bad && len(key) >= 4 && binary.BigEndian.Uint16(key[2:]) == 0
+	if c.bad || len(key) < 4 {
+		return false, errCut
+	}
+	return binary.BigEndian.Uint16(key[2:]) == 0, nil
 }
 
-func (d *decoder) records(b []byte, h header, from int64, out *[]schemas.Record) error {
+// records appends the records of one batch, all or none.
+func (d *decoder) records(b []byte, h header, from int64, out *[]schemas.Record) (err error) {
+	before := len(*out)
+	defer func() {
+		if err != nil {
+			*out = (*out)[:before]
+		}
+	}()
 	body, err := d.unpack.decompress(h.attrs&codecMask, b[batchHeader:])
 	if err != nil {
 		return err
 	}
 	d.expanded += len(body)
+	if h.attrs&codecMask != codecNone {
+		d.kept = cap(body)
+	}
 	// The smallest record takes seven bytes: a forged count must not allocate.
 	if h.count < 0 || h.count > len(body)/7 {
 		return fmt.Errorf("%d records in %d bytes", h.count, len(body))

@@ -45,6 +45,7 @@ var nobody = producer{id: -1, epoch: -1}
 
 // draft is a batch being built. Its buffers are reused from batch to batch.
 type draft struct {
+	target int    // 0: batchTarget
 	plain  []byte // header and records
 	packed compressor
 	count  int
@@ -55,7 +56,7 @@ type draft struct {
 func (d *draft) reset() {
 	// One huge record must not hold its size of memory for good.
 	if cap(d.plain) > 8*batchTarget {
-		*d = draft{}
+		*d = draft{target: d.target}
 	}
 	if cap(d.plain) < batchHeader {
 		d.plain = make([]byte, 0, 64<<10)
@@ -66,14 +67,26 @@ func (d *draft) reset() {
 
 // fits says whether the record belongs into this batch: the first always does.
 func (d *draft) fits(r *schemas.Record) bool {
-	return d.count == 0 || len(d.plain)+len(r.Key)+len(r.Value)+64+64*len(r.Headers) <= batchTarget
+	target := d.target
+	if target == 0 {
+		target = batchTarget
+	}
+	return d.count == 0 || len(d.plain)+mostSize(r) <= target || len(d.plain)+framedSize(r, int64(d.count), d.since(r)) <= target
+}
+
+// since is the record's timestamp after that of the batch's first.
+func (d *draft) since(r *schemas.Record) int64 { return stampOf(r) - d.first }
+
+// stampOf is a record's timestamp, now where it has none.
+func stampOf(r *schemas.Record) int64 {
+	if r.Time.IsZero() {
+		return time.Now().UnixMilli()
+	}
+	return r.Time.UnixMilli()
 }
 
 func (d *draft) add(r *schemas.Record) {
-	at := r.Time.UnixMilli()
-	if r.Time.IsZero() {
-		at = time.Now().UnixMilli()
-	}
+	at := stampOf(r)
 	if d.count == 0 {
 		d.first, d.last = at, at
 	}
@@ -82,7 +95,8 @@ func (d *draft) add(r *schemas.Record) {
 	d.count++
 }
 
-func appendRecord(b []byte, r *schemas.Record, offset, since int64) []byte {
+// recordSize is what a record takes in a batch, its length in front not counted.
+func recordSize(r *schemas.Record, offset, since int64) int {
 	size := 1 + varintSize(since) + varintSize(offset) + bytesSize(len(r.Key)) + varintSize(int64(len(r.Headers)))
 	if r.Value == nil {
 		size += varintSize(-1)
@@ -92,6 +106,26 @@ func appendRecord(b []byte, r *schemas.Record, offset, since int64) []byte {
 	for i := range r.Headers {
 		size += bytesSize(len(r.Headers[i].Key)) + bytesSize(len(r.Headers[i].Value))
 	}
+	return size
+}
+
+// mostSize is no less than framedSize and costs less to know: no number takes more than ten bytes.
+func mostSize(r *schemas.Record) int {
+	size := 64 + len(r.Key) + len(r.Value)
+	for i := range r.Headers {
+		size += 20 + len(r.Headers[i].Key) + len(r.Headers[i].Value)
+	}
+	return size
+}
+
+// framedSize is recordSize with the length in front.
+func framedSize(r *schemas.Record, offset, since int64) int {
+	size := recordSize(r, offset, since)
+	return varintSize(int64(size)) + size
+}
+
+func appendRecord(b []byte, r *schemas.Record, offset, since int64) []byte {
+	size := recordSize(r, offset, since)
 	b = binary.AppendVarint(b, int64(size))
 	b = append(b, 0)
 	b = binary.AppendVarint(b, since)

@@ -15,14 +15,23 @@ import (
 
 // Codes that are named in the code. All: https://kafka.apache.org/protocol#protocol_error_codes
 const (
-	codeOutOfRange       = 1
-	codeUnknownTopic     = 3
-	codeTopicExists      = 36
-	codeDuplicate        = 46
-	codeNotAttempted     = 55
-	codeGroupNotFound    = 69
-	codeTopicForbidden   = 29
-	codeTransactionAbort = 120
+	codeOutOfRange           = 1
+	codeUnknownTopic         = 3
+	codeMessageTooLarge      = 10
+	codeNoteTooLarge         = 12
+	codeListTooLarge         = 18
+	codeTopicExists          = 36
+	codeDuplicate            = 46
+	codeNotAttempted         = 55
+	codeFenced               = 90
+	codeGroupNotFound        = 69
+	codeTopicForbidden       = 29
+	codeGroupForbidden       = 30
+	codeClusterForbidden     = 31
+	codeTransactionForbidden = 53
+	codeInvalidConfig        = 40
+	codePolicy               = 44
+	codeTransactionAbort     = 120
 )
 
 // verdict is what a failed request means for who asked. One table decides it, after Java's TransactionManager
@@ -105,6 +114,10 @@ var verdicts = map[int16]verdict{
 
 // judge reads the verdict of an error that this package, kafka-go or the network gave.
 func judge(err error) verdict {
+	var doubt doubtful
+	if errors.As(err, &doubt) {
+		return again
+	}
 	var broken damaged
 	if errors.As(err, &broken) {
 		return fatal
@@ -198,8 +211,9 @@ func isCode(err error, code int16) bool {
 
 // tries says how persist repeats a call.
 type tries struct {
-	what   string // for the log
-	unsent bool   // true: repeat only what surely did nothing; false: also what went unanswered
+	what   string  // for the log
+	unsent bool    // true: repeat only what surely did nothing; false: also what went unanswered
+	rights []right // what the call needs, for the error that says which is missing
 }
 
 // persist repeats call with growing pauses while its error's verdict allows, until ctx ends. The last error is part of
@@ -207,7 +221,9 @@ type tries struct {
 func (c *Client) persist(ctx context.Context, t tries, call func(context.Context) error) error {
 	began, reported := time.Now(), time.Now()
 	for pause := c.timing.backoff; ; pause = min(2*pause, time.Second) {
+		turn(ctx)
 		err := call(ctx)
+		turn(ctx)
 		if err == nil {
 			return nil
 		}
@@ -217,7 +233,7 @@ func (c *Client) persist(ctx context.Context, t tries, call func(context.Context
 			return fmt.Errorf("%s: %w (last: %w)", t.what, context.Cause(ctx), err)
 		case v == unknown && !t.unsent, v == again:
 		default:
-			return err
+			return explain(err, t.rights...)
 		}
 		if isCode(err, codeUnknownTopic) && time.Since(began) > c.timing.missing {
 			return err

@@ -66,7 +66,7 @@ func (e *exchange) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
 	}
 	n := int64(int32(binary.BigEndian.Uint32(size[:])))
 	if n < 4 || n > int64(e.limit) {
-		return nil, fmt.Errorf("answer of %d bytes, at most %d wanted", n, e.limit)
+		return nil, &tooLong{n, int64(e.limit)}
 	}
 	body := make([]byte, n)
 	if _, err := io.ReadFull(rw, body); err != nil {

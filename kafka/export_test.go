@@ -1,6 +1,8 @@
 package kafka
 
 import (
+	"context"
+	"net"
 	"time"
 
 	"chatlake/schemas"
@@ -12,7 +14,7 @@ import (
 type Waits struct {
 	Session, Heartbeat, Rebalance, JoinBackoff    time.Duration
 	Request, Missing, Grace, Stop, Leave, Closing time.Duration
-	Sessions                                      time.Duration
+	Sessions, Room, Reach, Limits                 time.Duration
 }
 
 // Shorten changes a client's time-outs. Call it before the client is used.
@@ -34,6 +36,9 @@ func (c *Client) Shorten(w Waits) {
 	set(&t.leave, w.Leave)
 	set(&t.closing, w.Closing)
 	set(&t.sessions, w.Sessions)
+	set(&t.reach, w.Reach)
+	set(&t.limits, w.Limits)
+	set(&c.budget.patience, w.Room)
 }
 
 // LimitBatch bounds what a batch of this reader may decompress to.
@@ -61,3 +66,27 @@ func Decode(set []byte, from int64) ([]schemas.Record, int64, error) {
 	next, err := d.batches(set, from, nil, &out)
 	return out, next, err
 }
+
+// Through lets every connection of the client, but those of group membership, be looked into.
+func (c *Client) Through(wrap func(net.Conn) net.Conn) {
+	c.transport.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return wrap(conn), nil
+	}
+}
+
+// LimitAnswer bounds what an answer may be longer than was asked for.
+func (c *Client) LimitAnswer(bytes int) { c.largest = bytes }
+
+// Held is what all readers of the client hold.
+func (c *Client) Held() int64 {
+	c.budget.mu.Lock()
+	defer c.budget.mu.Unlock()
+	return c.budget.held
+}
+
+// ReachWaits are the usual waits for an advertised address: one connection, and all.
+func ReachWaits() (dial, reach time.Duration) { return usualTiming().dial, usualTiming().reach }

@@ -28,6 +28,9 @@ type Ownership struct {
 	TransactionTimeout time.Duration
 	// Assigned, if set, is called at each generation before run, with the sorted partitions owned and their total number.
 	Assigned func(owned []int32, total int)
+	// Joined, if set, is called with true when a generation of the group is ours, and with false when it has ended: lost,
+	// left, or its heartbeats unanswered (within 30 s). It must return soon. Calls come one after the other.
+	Joined func(bool)
 	// Writes are the topics that transactions may write, at the same partition number.
 	Writes []string
 }
@@ -59,6 +62,14 @@ func (c *Client) Own(ctx context.Context, o Ownership, run func(ctx context.Cont
 			return nil
 		}
 		return fmt.Errorf("group %s: %w", o.Group, err)
+	}
+	for _, topic := range o.Writes {
+		if err := c.readLimit(ctx, topic); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("group %s: %w", o.Group, err)
+		}
 	}
 	inner, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -110,9 +121,13 @@ func (w *owner) groupConfig() kafkago.ConsumerGroupConfig {
 func (w *owner) follow(ctx context.Context, group *kafkago.ConsumerGroup) error {
 	var refusals int
 	since, reported := time.Now(), time.Now()
+	pulse, stop := w.client.pulses.start("membership of group " + w.Group)
+	defer stop()
 	for {
-		generation, err := group.Next(ctx)
+		generation, err := w.next(ctx, group)
+		pulse.beat()
 		switch {
+		case err == nil && generation == nil:
 		case ctx.Err() != nil:
 			cause := context.Cause(ctx)
 			if w.ctx.Err() != nil && errors.Is(cause, context.Cause(w.ctx)) || errors.Is(cause, errFinished) {
@@ -125,7 +140,7 @@ func (w *owner) follow(ctx context.Context, group *kafkago.ConsumerGroup) error 
 		case judge(err) == fatal:
 			// A broker that dies within a handshake looks like one that refuses us, once.
 			if refusals++; refusals >= 3 {
-				return fmt.Errorf("join group %s: %w", w.Group, err)
+				return explain(fmt.Errorf("join group %s: %w", w.Group, err), onGroup("Read", w.Group), onTopic("Describe", w.Topic))
 			}
 		default:
 			w.client.log.Debug("kafka: join group", "group", w.Group, "error", err)
@@ -136,6 +151,17 @@ func (w *owner) follow(ctx context.Context, group *kafkago.ConsumerGroup) error 
 			}
 		}
 	}
+}
+
+// next waits for a generation; nil without an error where none came for a while, so that the loop is seen to turn.
+func (w *owner) next(ctx context.Context, group *kafkago.ConsumerGroup) (*kafkago.Generation, error) {
+	turn, cancel := context.WithTimeout(ctx, w.client.timing.heartbeat)
+	defer cancel()
+	generation, err := group.Next(turn)
+	if err != nil && turn.Err() != nil && ctx.Err() == nil {
+		return nil, nil
+	}
+	return generation, err
 }
 
 // take runs a generation in the one function that kafka-go waits for. It returns only when the generation has ended: its
@@ -152,20 +178,36 @@ func (w *owner) take(ctx context.Context, generation *kafkago.Generation) {
 		// kafka-go's ctx is none of the standard library's: it has no parent, and its error is not Canceled.
 		ctx, cancel := context.WithCancelCause(ctx)
 		defer cancel(nil)
+		left := w.joined(ended)
 		unhook := context.AfterFunc(ended, func() { cancel(errGeneration) })
 		defer unhook()
 		w.generation(ctx, m, owned)
 		<-ended.Done()
+		<-left
 	})
+}
+
+// joined says that a generation is ours, and when it has ended that it is not; left is closed after that was said. A
+// generation that has ended before its first use is not ours.
+func (w *owner) joined(ended context.Context) (left <-chan struct{}) {
+	done := make(chan struct{})
+	if w.Joined == nil || ended.Err() != nil {
+		close(done)
+		return done
+	}
+	w.Joined(true)
+	go func() {
+		defer close(done)
+		<-ended.Done()
+		w.Joined(false)
+	}()
+	return done
 }
 
 func (w *owner) generation(ctx context.Context, m member, owned []int32) {
 	w.client.log.Info("kafka: partitions", "group", w.Group, "generation", m.generation, "owned", owned, "total", w.total)
-	if !w.unchanged(ctx) {
+	if !w.assign(ctx, m, owned) {
 		return
-	}
-	if w.Assigned != nil {
-		w.Assigned(owned, w.total)
 	}
 	began := time.Now()
 	left := make(chan struct{}, len(owned))
@@ -194,6 +236,19 @@ func (w *owner) generation(ctx context.Context, m member, owned []int32) {
 		}
 	}
 	all.Wait()
+}
+
+// assign looks whether a generation can be worked in, and tells the program what it owns.
+func (w *owner) assign(ctx context.Context, m member, owned []int32) bool {
+	pulse, stop := w.client.pulses.start(fmt.Sprintf("generation %d of group %s", m.generation, w.Group))
+	defer stop()
+	if !w.unchanged(withPulse(ctx, pulse)) {
+		return false
+	}
+	if w.Assigned != nil {
+		w.Assigned(owned, w.total)
+	}
+	return true
 }
 
 // unchanged looks whether the topic still has the partitions that the program was started with: places are computed
@@ -245,8 +300,8 @@ func (c *Client) partitionsOf(ctx context.Context, topics []string) (int, error)
 			return err
 		}
 		for _, name := range topics {
-			if err := refusal(found.topics[name].ErrorCode, "topic %s", name); err != nil {
-				return err
+			if code := found.topics[name].ErrorCode; code != 0 {
+				return explain(refusal(code, "topic %s", name), onTopic("Describe", name))
 			}
 		}
 		return nil

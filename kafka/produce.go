@@ -21,17 +21,19 @@ func (c *Client) Produce(ctx context.Context, records []schemas.Record) error {
 
 // writer sends record batches. Within one write each partition has one request in flight.
 type writer struct {
-	client *Client
-	by     producer
-	txid   *string          // nil outside transactions
-	next   map[place]*int32 // sequence of the next record, by partition, since the producer's epoch began
-	drafts []*draft         // reused
-	adrift *atomic.Bool     // nil outside transactions; see transaction
+	client  *Client
+	by      producer
+	txid    *string          // nil outside transactions
+	next    map[place]*int32 // sequence of the next record, by partition, since the producer's epoch began
+	drafts  []*draft         // reused
+	ends    map[place]int64  // of the last write: the offset after the last record in each partition, where the broker says
+	spoiled *atomic.Bool     // nil outside transactions; see transaction
 }
 
 // queue is what one write has for one partition.
 type queue struct {
 	place   place
+	end     int64 // offset after the last record stored, 0: not known
 	records []*schemas.Record
 	next    *int32
 	draft   *draft
@@ -40,6 +42,7 @@ type queue struct {
 // write sends all records, the partitions side by side, and returns when no request is under way any more.
 func (w *writer) write(ctx context.Context, records []schemas.Record) error {
 	queues := w.sort(records)
+	defer w.collect(queues)
 	if len(queues) == 1 {
 		return w.drain(ctx, queues[0])
 	}
@@ -57,6 +60,16 @@ func (w *writer) write(ctx context.Context, records []schemas.Record) error {
 		}
 	}
 	return worst
+}
+
+// collect keeps what the brokers' answers said of where the records lie.
+func (w *writer) collect(queues []*queue) {
+	w.ends = make(map[place]int64, len(queues))
+	for _, q := range queues {
+		if q.end > 0 {
+			w.ends[q.place] = q.end
+		}
+	}
 }
 
 func (w *writer) sort(records []schemas.Record) []*queue {
@@ -96,7 +109,9 @@ func (w *writer) queue(at place, index int) *queue {
 
 func (w *writer) drain(ctx context.Context, q *queue) error {
 	for rest := q.records; len(rest) > 0; {
+		q.draft.target = w.client.limit(q.place.topic).target
 		q.draft.reset()
+		batchOf := rest
 		for len(rest) > 0 && q.draft.fits(rest[0]) {
 			q.draft.add(rest[0])
 			rest = rest[1:]
@@ -106,11 +121,16 @@ func (w *writer) drain(ctx context.Context, q *queue) error {
 			sequence = *q.next
 		}
 		batch, err := q.draft.seal(w.by, sequence)
+		base := int64(-1)
 		if err == nil {
-			err = w.send(ctx, q.place, batch)
+			base, err = w.send(ctx, q.place, batch)
+			err = tooMuch(err, oversized{place: q.place, records: batchOf[:q.draft.count], size: len(batch), plain: len(q.draft.plain)})
 		}
 		if err != nil {
 			return fmt.Errorf("%d records to %s: %w", q.draft.count, q.place, err)
+		}
+		if base >= 0 { // a broker that knew the batch already may not say where it lies
+			q.end = base + int64(q.draft.count)
 		}
 		// Sequences wrap from 2^31-1 to 0.
 		*q.next = int32((int64(*q.next) + int64(q.draft.count)) & 0x7fffffff)
@@ -118,9 +138,9 @@ func (w *writer) drain(ctx context.Context, q *queue) error {
 	return nil
 }
 
-// send stores one batch. Inside a transaction it repeats only what the broker refused: what went unanswered may still
+// send stores one batch and gives the offset of its first record, negative where the broker does not say. Inside a transaction it repeats only what the broker refused: what went unanswered may still
 // arrive, and only a new producer epoch keeps it out.
-func (w *writer) send(ctx context.Context, at place, batch []byte) error {
+func (w *writer) send(ctx context.Context, at place, batch []byte) (base int64, err error) {
 	request := kmsg.NewProduceRequest()
 	request.Version, request.Acks, request.TransactionID = 8, -1, w.txid
 	request.TimeoutMillis = int32(w.client.timing.produce.Milliseconds() / 2)
@@ -130,14 +150,17 @@ func (w *writer) send(ctx context.Context, at place, batch []byte) error {
 	partition.Partition, partition.Records = at.partition, batch
 	topic.Partitions = append(topic.Partitions, partition)
 	request.Topics = append(request.Topics, topic)
-	t := tries{what: "write to " + at.String(), unsent: w.txid != nil}
-	return w.client.persist(ctx, t, func(ctx context.Context) error {
-		return w.client.atLeader(ctx, at, func(node int32) error {
+	t := tries{what: "write to " + at.String(), unsent: w.txid != nil, rights: []right{onTopic("Write", at.topic)}}
+	if w.txid != nil {
+		t.rights = append(t.rights, onTransactions("Write", *w.txid))
+	}
+	err = w.client.persist(ctx, t, func(ctx context.Context) error {
+		return w.client.atLeader(ctx, at, func(to leader) error {
 			answer, err := call[*kmsg.ProduceResponse](ctx, w.client, order{
-				request: &request, node: node, within: w.client.timing.produce})
+				request: &request, node: to.node, within: w.client.timing.produce})
 			if err != nil {
-				if w.adrift != nil {
-					return drifts(w.adrift, err)
+				if w.spoiled != nil {
+					return spoils(w.spoiled, err)
 				}
 				return err
 			}
@@ -146,6 +169,7 @@ func (w *writer) send(ctx context.Context, at place, batch []byte) error {
 			}
 			p := answer.Topics[0].Partitions[0]
 			if p.ErrorCode == 0 || p.ErrorCode == codeDuplicate {
+				base = p.BaseOffset
 				return nil
 			}
 			r := &refused{what: "write to " + at.String(), code: p.ErrorCode}
@@ -155,4 +179,5 @@ func (w *writer) send(ctx context.Context, at place, batch []byte) error {
 			return r
 		})
 	})
+	return base, err
 }

@@ -2,7 +2,9 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"runtime"
 	"time"
 
 	"chatlake/schemas"
@@ -19,6 +21,7 @@ type Batch struct {
 	Next     int64            // offset after everything covered: aborted, control and compacted offsets included
 	LogStart int64            // first offset that the partition still has
 	Stable   int64            // last stable offset: nothing at or beyond it is committed yet
+	Skipped  []Damaged        // what lies below Next and could not be read
 }
 
 // OffsetOutOfRange says that the log does not have the offset asked for: deleted by retention (Offset < Start), or never
@@ -41,20 +44,29 @@ type Reader struct {
 	next    int64
 	decoder decoder
 	beat    func()
+	hold    *holding
+	suspect suspect
+	atLeast int // bytes that a batch needs which did not fit
 }
 
 // Reader reads from an offset, or from LogStart.
 func (c *Client) Reader(topic string, partition int32, from int64) *Reader {
 	at := place{topic, partition}
-	return &Reader{client: c, place: at, next: from, decoder: decoder{place: at}, beat: func() {}}
+	r := &Reader{client: c, place: at, next: from, decoder: decoder{place: at}, beat: func() {}, hold: &holding{budget: &c.budget}}
+	runtime.AddCleanup(r, (*holding).release, r.hold) // of who drops a reader with its last batch
+	return r
 }
 
 // Next is the offset that the next Read begins at; LogStart before the first Read from there.
 func (r *Reader) Next() int64 { return r.next }
 
 // Read does one fetch with isolation read_committed. It waits at most wait for a first byte and brings about maxBytes,
-// or one batch where that is larger. Moved leaders and lost connections are retried until ctx ends; a batch that is
-// damaged, older than format 2 or too large when decompressed is an error, and so is *OffsetOutOfRange.
+// or one batch where that is larger. Moved leaders and lost connections are retried until ctx ends. A batch that is
+// damaged, older than format 2 or too large when decompressed, and comes the same each time, is stepped over and named in
+// Skipped. An *OffsetOutOfRange is an error.
+//
+// All readers of a client share Config.ReadBudget: where others hold much, Read brings less, and waits a few seconds for
+// them at most. It gives back what its last Batch took.
 //
 // Values and headers of the records share the memory of the whole batch: who keeps a few for long copies them.
 func (r *Reader) Read(ctx context.Context, wait time.Duration, maxBytes int) (Batch, error) {
@@ -65,8 +77,11 @@ func (r *Reader) Read(ctx context.Context, wait time.Duration, maxBytes int) (Ba
 			return Batch{}, err
 		}
 	}
+	r.hold.release()
+	most := r.client.budget.enter()
+	defer r.client.budget.leave()
 	var batch Batch
-	err := r.client.persist(ctx, tries{what: "read " + r.place.String()}, func(ctx context.Context) error {
+	err := r.client.persist(ctx, tries{what: "read " + r.place.String(), rights: []right{onTopic("Read", r.place.topic)}}, func(ctx context.Context) error {
 		from := r.next
 		if from == LogStart {
 			var err error
@@ -75,7 +90,7 @@ func (r *Reader) Read(ctx context.Context, wait time.Duration, maxBytes int) (Ba
 			}
 		}
 		var err error
-		batch, err = r.fetch(ctx, from, wait, maxBytes)
+		batch, err = r.fetch(ctx, from, wait, max(min(maxBytes, most), r.atLeast))
 		if isCode(err, codeOutOfRange) {
 			return r.outOfRange(ctx, from)
 		}
@@ -90,38 +105,33 @@ func (r *Reader) Read(ctx context.Context, wait time.Duration, maxBytes int) (Ba
 }
 
 func (r *Reader) fetch(ctx context.Context, from int64, wait time.Duration, maxBytes int) (Batch, error) {
-	var found kmsg.FetchResponseTopicPartition
-	request := fetchRequest(r.place, from, wait, maxBytes)
-	err := r.client.atLeader(ctx, r.place, func(node int32) error {
-		answer, err := call[*kmsg.FetchResponse](ctx, r.client, order{
-			request: request, node: node, within: wait + r.client.timing.request, limit: maxBytes + largestBatch})
-		if err != nil {
-			return err
-		}
-		if len(answer.Topics) != 1 || len(answer.Topics[0].Partitions) != 1 {
-			if answer.ErrorCode != 0 {
-				return refusal(answer.ErrorCode, "fetch %s", r.place)
-			}
-			return fmt.Errorf("fetch %s: answer is about %d topics", r.place, len(answer.Topics))
-		}
-		found = answer.Topics[0].Partitions[0]
-		return refusal(found.ErrorCode, "fetch %s at %d", r.place, from)
-	})
+	r.hold.release()
+	found, err := r.ask(ctx, fetchRequest(r.place, from, wait, maxBytes))
+	var long *tooLong
+	if errors.As(err, &long) {
+		return r.overlong(ctx, from, long)
+	}
 	if err != nil {
 		return Batch{}, err
 	}
 	batch := Batch{LogStart: found.LogStartOffset, Stable: found.LastStableOffset}
+	r.decoder.share = &share{ctx: ctx, hold: r.hold}
 	batch.Next, err = r.decoder.batches(found.RecordBatches, from, found.AbortedTransactions, &batch.Records)
+	var bad *unreadable
 	switch {
-	case err != nil && batch.Next == from:
-		return Batch{}, damaged{err}
-	case err != nil:
-		// What stands before the damage is good; the next Read begins at it and says so.
-		r.client.log.Debug("kafka: read up to a damaged batch", "error", err)
-	case batch.Next == from && len(found.RecordBatches) > 0:
-		return Batch{}, damaged{fmt.Errorf("%s: batch at offset %d does not fit in %d bytes", r.place, from, maxBytes)}
+	case errors.As(err, &bad) && batch.Next > from:
+		// What lies before it is good; the next Read begins at it.
+		r.client.log.Debug("kafka: read up to a batch that cannot be read", "error", err)
+		return batch, nil
+	case err == nil && batch.Next == from && len(found.RecordBatches) > 0:
+		bad = r.cut(found.RecordBatches, from)
+	case err == nil:
+		r.suspect, r.atLeast = suspect{}, 0
+		return batch, nil
 	}
-	return batch, nil
+	skipped, err := r.doubt(ctx, from, bad, found.LastStableOffset)
+	skipped.LogStart = found.LogStartOffset
+	return skipped, err
 }
 
 func fetchRequest(at place, from int64, wait time.Duration, maxBytes int) *kmsg.FetchRequest {
@@ -175,8 +185,9 @@ func (c *Client) offset(ctx context.Context, at place, when int64) (int64, error
 	topic.Partitions = append(topic.Partitions, partition)
 	request.Topics = append(request.Topics, topic)
 	var found int64
-	err := c.atLeader(ctx, at, func(node int32) error {
-		answer, err := call[*kmsg.ListOffsetsResponse](ctx, c, order{request: &request, node: node})
+	err := c.atLeader(ctx, at, func(to leader) error {
+		request.Topics[0].Partitions[0].CurrentLeaderEpoch = to.epoch
+		answer, err := call[*kmsg.ListOffsetsResponse](ctx, c, order{request: &request, node: to.node})
 		if err != nil {
 			return err
 		}
@@ -193,7 +204,7 @@ func (c *Client) offset(ctx context.Context, at place, when int64) (int64, error
 // Offsets gives the first offset that a partition still has and its last stable offset, retried until ctx ends.
 func (c *Client) Offsets(ctx context.Context, topic string, partition int32) (start, stable int64, err error) {
 	at := place{topic, partition}
-	err = c.persist(ctx, tries{what: "offsets of " + at.String()}, func(ctx context.Context) error {
+	err = c.persist(ctx, tries{what: "offsets of " + at.String(), rights: []right{onTopic("Describe", topic)}}, func(ctx context.Context) error {
 		if start, err = c.offset(ctx, at, timeEarliest); err != nil {
 			return err
 		}
@@ -203,8 +214,19 @@ func (c *Client) Offsets(ctx context.Context, topic string, partition int32) (st
 	return start, stable, err
 }
 
+// End gives a partition's high watermark, retried until ctx ends: the offset after the last record, committed or not. What
+// an open transaction hides lies between the stable offset and it.
+func (c *Client) End(ctx context.Context, topic string, partition int32) (end int64, err error) {
+	at := place{topic, partition}
+	err = c.persist(ctx, tries{what: "end of " + at.String(), rights: []right{onTopic("Describe", topic)}}, func(ctx context.Context) error {
+		end, err = c.offset(ctx, at, timeLatest)
+		return err
+	})
+	return end, err
+}
+
 // ReadAll calls fn with every committed record from offset from (or LogStart) up to but without to, in order, and
-// returns fn's error at once. to is a stable offset from Offsets; a log that ends before it and stays so for a while is
+// returns fn's error at once. What cannot be read is stepped over and logged. to is a stable offset from Offsets; a log that ends before it and stays so for a while is
 // an error.
 func (c *Client) ReadAll(ctx context.Context, topic string, partition int32, from, to int64, fn func(schemas.Record) error) error {
 	return c.Reader(topic, partition, from).upTo(ctx, to, fn)
@@ -218,6 +240,7 @@ func (r *Reader) upTo(ctx context.Context, to int64, fn func(schemas.Record) err
 		}
 		r.next = start
 	}
+	defer r.hold.release()
 	moved := time.Now()
 	for r.next < to {
 		before := r.next

@@ -3,6 +3,8 @@ package kafka
 import (
 	"context"
 	"fmt"
+	"net"
+	"strconv"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -38,46 +40,47 @@ func (o office) String() string {
 // coordinators up before every request, ignore that look-up's error, and learn of a new leader from a timer only.
 type routes struct {
 	mu           sync.Mutex
-	leaders      map[place]int32
+	leaders      map[place]leader
 	coordinators map[office]int32
 }
 
-func (c *Client) leader(ctx context.Context, p place) (int32, error) {
+// leader is the broker that leads a partition, and since which epoch.
+type leader struct{ node, epoch int32 }
+
+func (c *Client) leader(ctx context.Context, p place) (leader, error) {
 	c.routes.mu.Lock()
-	node, ok := c.routes.leaders[p]
+	known, ok := c.routes.leaders[p]
 	c.routes.mu.Unlock()
 	if ok {
-		return node, nil
+		return known, nil
 	}
 	cluster, err := c.metadata(ctx, p.topic)
 	if err != nil {
-		return 0, err
+		return leader{}, err
 	}
 	topic := cluster.topics[p.topic]
 	if topic.ErrorCode != 0 {
-		return 0, refusal(topic.ErrorCode, "topic %s", p.topic)
+		return leader{}, explain(refusal(topic.ErrorCode, "topic %s", p.topic), onTopic("Describe", p.topic))
 	}
 	c.routes.mu.Lock()
 	defer c.routes.mu.Unlock()
 	if c.routes.leaders == nil {
-		c.routes.leaders = make(map[place]int32)
+		c.routes.leaders = make(map[place]leader)
 	}
-	node = -1
+	found := false
 	for _, partition := range topic.Partitions {
 		at := place{p.topic, partition.Partition}
 		if partition.Leader < 0 {
 			delete(c.routes.leaders, at)
 			continue
 		}
-		c.routes.leaders[at] = partition.Leader
-		if at == p {
-			node = partition.Leader
-		}
+		c.routes.leaders[at] = leader{partition.Leader, partition.LeaderEpoch}
+		found = found || at == p
 	}
-	if node < 0 {
-		return 0, refusal(5, "leader of %s", p)
+	if !found {
+		return leader{}, refusal(5, "leader of %s", p)
 	}
-	return node, nil
+	return c.routes.leaders[p], nil
 }
 
 func (c *Client) coordinator(ctx context.Context, o office) (int32, error) {
@@ -94,7 +97,7 @@ func (c *Client) coordinator(ctx context.Context, o office) (int32, error) {
 		return 0, fmt.Errorf("%s: %w", o, err)
 	}
 	if answer.ErrorCode != 0 {
-		return 0, refusal(answer.ErrorCode, "coordinator of %s", o)
+		return 0, explain(refusal(answer.ErrorCode, "coordinator of %s", o), onGroup("Describe", o.name), onTransactions("Describe", o.name))
 	}
 	c.routes.mu.Lock()
 	defer c.routes.mu.Unlock()
@@ -106,12 +109,12 @@ func (c *Client) coordinator(ctx context.Context, o office) (int32, error) {
 }
 
 // atLeader runs ask with the leader of p, and forgets that leader if it fails.
-func (c *Client) atLeader(ctx context.Context, p place, ask func(node int32) error) error {
-	node, err := c.leader(ctx, p)
+func (c *Client) atLeader(ctx context.Context, p place, ask func(leader) error) error {
+	at, err := c.leader(ctx, p)
 	if err != nil {
 		return err
 	}
-	if err = ask(node); err != nil {
+	if err = ask(at); err != nil {
 		c.routes.mu.Lock()
 		delete(c.routes.leaders, p)
 		c.routes.mu.Unlock()
@@ -136,13 +139,25 @@ func (c *Client) atCoordinator(ctx context.Context, o office, ask func(node int3
 // cluster is one answer to a metadata request.
 type cluster struct {
 	controller int32
+	brokers    []string // as they advertise themselves, host:port
+	nodes      []int32  // their ids
 	topics     map[string]kmsg.MetadataResponseTopic
 }
 
 // metadata asks for the cluster and these topics, and never lets the broker create one.
 func (c *Client) metadata(ctx context.Context, topics ...string) (cluster, error) {
+	return c.metadataAt(ctx, metadataUsual, topics...)
+}
+
+// Versions of a metadata request: one that every broker serves and that tells leader epochs, and one that tells topic ids.
+const (
+	metadataUsual   = 7
+	metadataWithIDs = 10
+)
+
+func (c *Client) metadataAt(ctx context.Context, version int16, topics ...string) (cluster, error) {
 	request := kmsg.NewMetadataRequest()
-	request.Version = 7
+	request.Version = version
 	request.Topics = []kmsg.MetadataRequestTopic{} // nil would mean all
 	for _, name := range topics {
 		topic := kmsg.NewMetadataRequestTopic()
@@ -154,6 +169,10 @@ func (c *Client) metadata(ctx context.Context, topics ...string) (cluster, error
 		return cluster{}, err
 	}
 	found := cluster{controller: answer.ControllerID, topics: make(map[string]kmsg.MetadataResponseTopic)}
+	for _, b := range answer.Brokers {
+		found.brokers = append(found.brokers, net.JoinHostPort(b.Host, strconv.Itoa(int(b.Port))))
+		found.nodes = append(found.nodes, b.NodeID)
+	}
 	for _, topic := range answer.Topics {
 		if topic.Topic != nil {
 			found.topics[*topic.Topic] = topic

@@ -22,6 +22,7 @@ type Partition struct {
 	committed   int64
 	transaction *transaction
 	beaten      atomic.Int64 // unix nanoseconds
+	pulse       *pulse
 
 	mu   sync.Mutex
 	over error // why nothing may be committed any more
@@ -38,12 +39,15 @@ func (p *Partition) Total() int { return p.owner.total }
 func (p *Partition) Committed() int64 { return p.committed }
 
 // Beat says that the partition is alive; Read and Commit say so by themselves.
-func (p *Partition) Beat() { p.beaten.Store(time.Now().UnixNano()) }
+func (p *Partition) Beat() {
+	p.beaten.Store(time.Now().UnixNano())
+	p.pulse.beat()
+}
 
 // Reader reads the same partition of a topic; see Client.Reader.
 func (p *Partition) Reader(topic string, from int64) *Reader {
 	r := p.owner.client.Reader(topic, p.driver.partition, from)
-	r.beat = p.Beat
+	r.beat, r.hold.owner = p.Beat, p
 	return r
 }
 
@@ -53,22 +57,11 @@ func (p *Partition) Offsets(ctx context.Context, topic string) (start, stable in
 	return start, stable, interrupt(err)
 }
 
-// End gives the high watermark of the same partition of a topic.
-func (p *Partition) End(ctx context.Context, topic string) (int64, error) {
-	var end int64
-	at := place{topic, p.driver.partition}
-	err := p.owner.client.persist(ctx, tries{what: "end of " + at.String()}, func(ctx context.Context) (err error) {
-		end, err = p.owner.client.offset(ctx, at, timeLatest)
-		return err
-	})
-	return end, interrupt(err)
-}
-
 // Commit makes the records and, if next >= 0, the group's offset of the driver topic durable in one transaction. It
 // returns nil only when the coordinator has logged the commit: then all of it stands, and read_committed readers see it
 // as soon as the markers are written, in order and usually within milliseconds. With nothing to write it does nothing.
 //
-// Any error ends the session, and the outcome may be unknown; run must return the error. The next session's Committed
+// A *TooLarge is the one error after which the session goes on: nothing was written. Any other ends the session, and the outcome may be unknown; run must return the error. The next session's Committed
 // tells the truth. Records must be for this partition and for the topics of Ownership.Writes.
 //
 // A commit that has begun goes on for a few seconds when ctx ends, so that a worker which stops leaves no open
@@ -93,7 +86,13 @@ func (p *Partition) Commit(ctx context.Context, records []schemas.Record, next i
 	}
 	lasting, cancel := outlast(ctx, p.owner.client.timing.grace, p.owner.TransactionTimeout)
 	defer cancel()
-	if err := p.transaction.commit(lasting, p.member, p.driver, work{records, next}); err != nil {
+	err := p.commitFitting(lasting, work{records, next})
+	var large *TooLarge
+	switch {
+	case errors.As(err, &large):
+		p.Beat()
+		return large
+	case err != nil:
 		err = fmt.Errorf("%s: commit: %w", p.driver, err)
 		p.over = interrupt(err)
 		p.transaction.abandon(ctx)
@@ -126,8 +125,12 @@ func outlast(ctx context.Context, grace, limit time.Duration) (context.Context, 
 func (w *owner) hold(ctx context.Context, m member, id int32) bool {
 	driver := place{w.Topic, id}
 	t := &transaction{client: w.client, id: fmt.Sprintf("%s-%d", w.Group, id), group: w.Group, timeout: w.TransactionTimeout}
+	pulse, stop := w.client.pulses.start("session of " + driver.String())
+	defer stop()
+	ctx = withPulse(ctx, pulse)
 	for pause := w.client.timing.sessions; ; {
 		began := time.Now()
+		pulse.beat()
 		p, err := w.begin(ctx, m, driver, t)
 		if err == nil {
 			err = w.drive(ctx, p)
@@ -197,11 +200,16 @@ func (w *owner) begin(ctx context.Context, m member, driver place, t *transactio
 	if err := t.clear(ctx, writes); err != nil {
 		return nil, interrupt(err)
 	}
-	committed, err := c.committed(ctx, w.Group, driver)
+	committed, metadata, err := c.committedNote(ctx, w.Group, driver)
 	if err != nil {
 		return nil, interrupt(err)
 	}
-	p := &Partition{owner: w, member: m, driver: driver, committed: committed, transaction: t}
+	ids, err := c.topicIDs(ctx, w.Writes)
+	if err != nil {
+		return nil, interrupt(err)
+	}
+	t.notes.set(parseNote(metadata).in(ids))
+	p := &Partition{owner: w, member: m, driver: driver, committed: committed, transaction: t, pulse: pulseOf(ctx)}
 	p.Beat()
 	return p, nil
 }
@@ -251,6 +259,7 @@ var (
 
 // end closes the session to whatever run may have left behind.
 func (p *Partition) end(because error) {
+	p.owner.client.budget.end(p)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.over == nil {

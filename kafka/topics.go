@@ -65,11 +65,18 @@ func kept(name string, partitions, replication int) Topic {
 // CreateTopics creates those that do not exist and returns their names; existing ones are left alone. A topic that the
 // broker's default gave three replicas or more gets min.insync.replicas=2 afterwards. It returns when all can be read.
 func (c *Client) CreateTopics(ctx context.Context, topics []Topic) (created []string, err error) {
+	exist, err := c.existing(ctx, topics)
+	if err != nil {
+		return nil, err
+	}
 	// Each on its own, so that one refusal does not hide what happened to the others.
 	for _, t := range topics {
-		done, err := c.createTopic(ctx, t)
+		if slices.Contains(exist, t.Name) { // a policy may refuse what was made by hand
+			continue
+		}
+		done, err := c.createAllowed(ctx, t)
 		if err != nil {
-			return created, fmt.Errorf("create topic %s: %w", t.Name, err)
+			return created, byHand(fmt.Errorf("create topic %s: %w", t.Name, err), topics)
 		}
 		if done {
 			created = append(created, t.Name)
@@ -81,6 +88,41 @@ func (c *Client) CreateTopics(ctx context.Context, topics []Topic) (created []st
 		}
 	}
 	return created, nil
+}
+
+// existing names those of the topics that the cluster has.
+func (c *Client) existing(ctx context.Context, topics []Topic) (names []string, err error) {
+	all := make([]string, len(topics))
+	for i, t := range topics {
+		all[i] = t.Name
+	}
+	err = c.persist(ctx, tries{what: "topics"}, func(ctx context.Context) error {
+		names = nil
+		found, err := c.metadata(ctx, all...)
+		for _, name := range all {
+			if err == nil && found.topics[name].ErrorCode == 0 {
+				names = append(names, name)
+			}
+		}
+		return err
+	})
+	return names, err
+}
+
+// createAllowed creates a topic, without what only repeats Kafka's defaults where the cluster's policy refuses to be told.
+// VerifyTopics looks at what came of it.
+func (c *Client) createAllowed(ctx context.Context, t Topic) (created bool, err error) {
+	if created, err = c.createTopic(ctx, t); !refusedByPolicy(err) {
+		return created, err
+	}
+	b, without := t.bare()
+	again, berr := c.createTopic(ctx, b)
+	if berr != nil {
+		return false, berr
+	}
+	c.log.Warn("kafka: a topic was created without settings that the cluster's policy refuses: its defaults hold",
+		"topic", t.Name, "without", strings.Join(without, " "), "error", err)
+	return again, nil
 }
 
 func (c *Client) createTopic(ctx context.Context, t Topic) (created bool, err error) {
@@ -98,7 +140,7 @@ func (c *Client) createTopic(ctx context.Context, t Topic) (created bool, err er
 	}
 	request.Topics = append(request.Topics, topic)
 	asked := false // an earlier request went unanswered: a topic that exists may be ours
-	err = c.persist(ctx, tries{what: "create topic " + t.Name}, func(ctx context.Context) error {
+	err = c.persist(ctx, tries{what: "create topic " + t.Name, rights: []right{onTopic("Create", t.Name), onCluster("Create")}}, func(ctx context.Context) error {
 		cluster, err := c.metadata(ctx)
 		if err != nil {
 			return err
@@ -135,8 +177,8 @@ func (c *Client) settleTopic(ctx context.Context, t Topic, created bool) error {
 			return err
 		}
 		topic := found.topics[t.Name]
-		if err := refusal(topic.ErrorCode, "topic %s", t.Name); err != nil {
-			return err
+		if topic.ErrorCode != 0 {
+			return explain(refusal(topic.ErrorCode, "topic %s", t.Name), onTopic("Describe", t.Name))
 		}
 		for _, p := range topic.Partitions {
 			if p.Leader < 0 {
@@ -149,7 +191,7 @@ func (c *Client) settleTopic(ctx context.Context, t Topic, created bool) error {
 	if err != nil || !created || replicas < 3 || t.Config[keyInSync] != "" {
 		return err
 	}
-	return c.alterTopic(ctx, t.Name, keyInSync, "2")
+	return c.softer(t.Name, keyInSync+"=2", c.alterTopic(ctx, t.Name, keyInSync, "2"))
 }
 
 func (c *Client) alterTopic(ctx context.Context, name, key, value string) error {
@@ -160,7 +202,7 @@ func (c *Client) alterTopic(ctx context.Context, name, key, value string) error 
 	config.Name, config.Op, config.Value = key, kmsg.IncrementalAlterConfigOpSet, kmsg.StringPtr(value)
 	resource.Configs = append(resource.Configs, config)
 	request.Resources = append(request.Resources, resource)
-	return c.persist(ctx, tries{what: "configure topic " + name}, func(ctx context.Context) error {
+	return c.persist(ctx, tries{what: "configure topic " + name, rights: []right{onTopic("AlterConfigs", name)}}, func(ctx context.Context) error {
 		cluster, err := c.metadata(ctx)
 		if err != nil {
 			return err
@@ -200,7 +242,7 @@ func (c *Client) VerifyTopics(ctx context.Context, topics []Topic) (partitions i
 		case topic.ErrorCode == codeUnknownTopic:
 			return 0, nil, fmt.Errorf("topic %s is missing: run 'chatlake topics create' with the same TOPIC_PREFIX and NORMALIZER_OUTPUT", t.Name)
 		case topic.ErrorCode != 0 && verdicts[topic.ErrorCode] != again:
-			return 0, nil, refusal(topic.ErrorCode, "topic %s", t.Name)
+			return 0, nil, explain(refusal(topic.ErrorCode, "topic %s", t.Name), onTopic("Describe", t.Name))
 		case partitions == 0:
 			partitions = len(topic.Partitions)
 		case partitions != len(topic.Partitions):
@@ -282,7 +324,7 @@ func compare(t Topic, actual map[string]string, replicas int) (warnings []string
 		return nil, refuse(keyUnclean, "false")
 	}
 	if below(actual[keyMessage], t.Config[keyMessage]) {
-		warnings = append(warnings, fmt.Sprintf("topic %s has %s=%s: records beyond it will be refused; %s is advised",
+		warnings = append(warnings, fmt.Sprintf("topic %s has %s=%s: larger pages are asked for again in smaller ones, and what is larger even then is left out with a word; %s is advised",
 			t.Name, keyMessage, actual[keyMessage], t.Config[keyMessage]))
 	}
 	if replicas >= 3 && below(actual[keyInSync], "2") {

@@ -20,8 +20,12 @@ import (
 //  3. AddOffsetsToTxn, TxnOffsetCommit   the same, with a pending offset that OffsetFetch refuses to tell (RequireStable)
 //  4. EndTxn(commit)       before the coordinator has logged it: as above; after: all of it stands, whoever asks
 //
-// A lost answer to 1 to 3 means InitProducerID, whose new epoch keeps a late request out of any later transaction; a
-// lost answer to 4 means the same EndTxn again, which the coordinator answers alike.
+// A request of any of these that was sent and not answered may arrive at any time later. It would act inside whatever
+// transaction of the same epoch is open then: end it, add to it, move its offset. So it spoils the epoch, whatever a
+// later attempt answers, and the next epoch is asked for before anything else is written. After a lost answer to 1 to 3
+// nothing is repeated, and the session begins again: InitProducerID, then the committed offset. After a lost answer to 4
+// the same EndTxn is repeated to learn the outcome, which the coordinator answers alike, and the next transaction begins
+// with the next epoch.
 type transaction struct {
 	client  *Client
 	id      string
@@ -29,18 +33,33 @@ type transaction struct {
 	timeout time.Duration
 	writer  writer
 	open    bool        // something of a transaction may be pending at the coordinator
-	adrift  atomic.Bool // a request of this epoch went unanswered and may still arrive
+	spoiled atomic.Bool // a request of this epoch went unanswered and may still arrive
+	notes   notes
+	pending note // what the next offset carries
+	silent  bool // the broker takes no note
+}
+
+// rights are what its requests need, beside others.
+func (t *transaction) rights(others ...right) []right {
+	return append(others, onTransactions("Write", t.id))
 }
 
 func (t *transaction) office() office { return office{transactionKey, t.id} }
 
 // begin gets a new producer epoch, which aborts whatever an earlier owner left open and fences that owner.
-func (t *transaction) begin(ctx context.Context) error {
+func (t *transaction) begin(ctx context.Context) error { return t.advance(ctx, nobody) }
+
+// renew gets the epoch that follows this producer's own, and the coordinator refuses it where another owner has begun
+// since (KIP-360): who was fenced must not come back by asking again.
+func (t *transaction) renew(ctx context.Context) error { return t.advance(ctx, t.writer.by) }
+
+// advance gets a producer epoch: the next one, whoever had the last (nobody), or the one that follows from's.
+func (t *transaction) advance(ctx context.Context, from producer) error {
 	request := kmsg.NewInitProducerIDRequest()
 	request.Version, request.TransactionalID = 3, kmsg.StringPtr(t.id)
 	request.TransactionTimeoutMillis = int32(t.timeout.Milliseconds())
-	request.ProducerID, request.ProducerEpoch = -1, -1
-	return t.client.persist(ctx, tries{what: "begin " + t.id}, func(ctx context.Context) error {
+	request.ProducerID, request.ProducerEpoch = from.id, from.epoch
+	return t.client.persist(ctx, tries{what: "begin " + t.id, rights: t.rights(onCluster("IdempotentWrite"))}, func(ctx context.Context) error {
 		return t.client.atCoordinator(ctx, t.office(), func(node int32) error {
 			answer, err := call[*kmsg.InitProducerIDResponse](ctx, t.client, order{request: &request, node: node})
 			if err != nil {
@@ -49,12 +68,16 @@ func (t *transaction) begin(ctx context.Context) error {
 			if err := refusal(answer.ErrorCode, "begin %s", t.id); err != nil {
 				return err
 			}
+			// An embedded broker renews any epoch: more than one step means that somebody else stepped between.
+			if answer.ProducerID == from.id && answer.ProducerEpoch != from.epoch+1 {
+				return refusal(codeFenced, "epoch %d of %s, followed by %d", from.epoch, t.id, answer.ProducerEpoch)
+			}
 			t.writer = writer{
-				client: t.client, txid: &t.id, drafts: t.writer.drafts, adrift: &t.adrift,
+				client: t.client, txid: &t.id, drafts: t.writer.drafts, spoiled: &t.spoiled,
 				by: producer{answer.ProducerID, answer.ProducerEpoch, true},
 			}
 			t.open = false
-			t.adrift.Store(false)
+			t.spoiled.Store(false)
 			return nil
 		})
 	})
@@ -90,7 +113,7 @@ func (t *transaction) add(ctx context.Context, places []place) error {
 		var others error
 		for _, topic := range answer.Topics {
 			for _, p := range topic.Partitions {
-				err := refusal(p.ErrorCode, "add %s/%d to %s", topic.Topic, p.Partition, t.id)
+				err := explain(refusal(p.ErrorCode, "add %s/%d to %s", topic.Topic, p.Partition, t.id), onTopic("Write", topic.Topic))
 				if p.ErrorCode != 0 && p.ErrorCode != codeNotAttempted {
 					return err
 				}
@@ -127,51 +150,68 @@ func (t *transaction) offsets(ctx context.Context, m member, at place, next int6
 	topic.Topic = at.topic
 	partition := kmsg.NewTxnOffsetCommitRequestTopicPartition()
 	partition.Partition, partition.Offset, partition.LeaderEpoch = at.partition, next, -1
+	text := t.pending.text()
+	if text != "" && !t.silent {
+		partition.Metadata = kmsg.StringPtr(text)
+	}
 	topic.Partitions = append(topic.Partitions, partition)
 	request.Topics = append(request.Topics, topic)
-	what := tries{what: "commit offset of " + at.String(), unsent: true}
+	err = t.offset(ctx, &request, at)
+	if isCode(err, codeNoteTooLarge) && partition.Metadata != nil {
+		t.silent = true
+		t.client.log.Warn("kafka: the broker takes no metadata with offsets (offset.metadata.max.bytes): an out-of-date leader may go unnoticed",
+			"group", t.group, "bytes", len(text), "error", err)
+		request.Topics[0].Partitions[0].Metadata = nil
+		err = t.offset(ctx, &request, at)
+	}
+	return err
+}
+
+// offset sends a TxnOffsetCommit to the group's coordinator.
+func (t *transaction) offset(ctx context.Context, request *kmsg.TxnOffsetCommitRequest, at place) error {
+	what := tries{what: "commit offset of " + at.String(), unsent: true, rights: t.rights(onGroup("Read", t.group), onTopic("Read", at.topic))}
 	return t.client.persist(ctx, what, func(ctx context.Context) error {
 		return t.client.atCoordinator(ctx, office{groupKey, t.group}, func(node int32) error {
-			answer, err := call[*kmsg.TxnOffsetCommitResponse](ctx, t.client, order{request: &request, node: node})
+			answer, err := call[*kmsg.TxnOffsetCommitResponse](ctx, t.client, order{request: request, node: node})
 			if err != nil {
-				return drifts(&t.adrift, err)
+				return spoils(&t.spoiled, err)
 			}
 			if len(answer.Topics) != 1 || len(answer.Topics[0].Partitions) != 1 {
 				return fmt.Errorf("offset of %s: answer is about %d topics", at, len(answer.Topics))
 			}
-			return refusal(answer.Topics[0].Partitions[0].ErrorCode, "commit offset %d of %s for group %s", next, at, t.group)
+			return refusal(answer.Topics[0].Partitions[0].ErrorCode, "commit offset %d of %s for group %s",
+				request.Topics[0].Partitions[0].Offset, at, t.group)
 		})
 	})
 }
 
-// end asks for the same outcome until it is answered.
+// end asks for the same outcome until it is answered. What was asked before may still arrive: see spoiled.
 func (t *transaction) end(ctx context.Context, commit bool) error {
 	request := kmsg.NewEndTxnRequest()
 	request.Version, request.TransactionalID, request.Commit = 1, t.id, commit
 	request.ProducerID, request.ProducerEpoch = t.writer.by.id, t.writer.by.epoch
-	err := t.client.persist(ctx, tries{what: "end transaction of " + t.id}, func(ctx context.Context) error {
+	err := t.client.persist(ctx, tries{what: "end transaction of " + t.id, rights: t.rights()}, func(ctx context.Context) error {
 		return t.client.atCoordinator(ctx, t.office(), func(node int32) error {
 			answer, err := call[*kmsg.EndTxnResponse](ctx, t.client, order{request: &request, node: node})
 			if err != nil {
-				return drifts(&t.adrift, err)
+				return spoils(&t.spoiled, err)
 			}
 			return refusal(answer.ErrorCode, "end transaction of %s", t.id)
 		})
 	})
 	if err == nil {
 		t.open = false
-		t.adrift.Store(false)
 	}
 	return err
 }
 
 // ask sends a request to the transaction coordinator, repeating it only where it surely did nothing.
 func (t *transaction) ask(ctx context.Context, what string, request kmsg.Request, check func(kmsg.Response) error) error {
-	return t.client.persist(ctx, tries{what: what + " to " + t.id, unsent: true}, func(ctx context.Context) error {
+	return t.client.persist(ctx, tries{what: what + " to " + t.id, unsent: true, rights: t.rights(onGroup("Read", t.group))}, func(ctx context.Context) error {
 		return t.client.atCoordinator(ctx, t.office(), func(node int32) error {
 			answer, err := call[kmsg.Response](ctx, t.client, order{request: request, node: node})
 			if err != nil {
-				return drifts(&t.adrift, err)
+				return spoils(&t.spoiled, err)
 			}
 			return check(answer)
 		})
@@ -180,6 +220,12 @@ func (t *transaction) ask(ctx context.Context, what string, request kmsg.Request
 
 // commit runs the transaction from 1 to 4.
 func (t *transaction) commit(ctx context.Context, m member, driver place, w work) error {
+	if t.spoiled.Load() {
+		if err := t.renew(ctx); err != nil {
+			return err
+		}
+	}
+	t.pending = t.notes.get()
 	if places := w.places(); len(places) > 0 {
 		if err := t.add(ctx, places); err != nil {
 			return err
@@ -187,27 +233,32 @@ func (t *transaction) commit(ctx context.Context, m member, driver place, w work
 		if err := t.writer.write(ctx, w.records); err != nil {
 			return err
 		}
+		t.pending = t.pending.with(t.writer.ends)
 	}
 	if w.next >= 0 {
 		if err := t.offsets(ctx, m, driver, w.next); err != nil {
 			return err
 		}
 	}
-	return t.end(ctx, true)
+	if err := t.end(ctx, true); err != nil {
+		return err
+	}
+	t.notes.set(t.pending)
+	return nil
 }
 
-// drifts notes that a request may still arrive, unless err says that it was never sent.
-func drifts(adrift *atomic.Bool, err error) error {
+// spoils notes that a request may still arrive, unless err says that it was never sent.
+func spoils(spoiled *atomic.Bool, err error) error {
 	if judge(err) != again {
-		adrift.Store(true)
+		spoiled.Store(true)
 	}
 	return err
 }
 
 // abandon ends a transaction whose every request was answered, so that readers need not wait for the timeout. It must not
-// where something is adrift: that would find the partition open to it, in this epoch, after the transaction's end.
+// in a spoiled epoch: what is late would find the partition open to it after the transaction's end.
 func (t *transaction) abandon(ctx context.Context) {
-	if !t.open || t.adrift.Load() {
+	if !t.open || t.spoiled.Load() {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
@@ -215,6 +266,14 @@ func (t *transaction) abandon(ctx context.Context) {
 	if err := t.end(ctx, false); err != nil {
 		t.client.log.Debug("kafka: abort", "transactional_id", t.id, "error", err)
 	}
+}
+
+// undo ends a transaction of which nothing may remain, so that another can follow in this epoch.
+func (t *transaction) undo(ctx context.Context) error {
+	if t.spoiled.Load() {
+		return fmt.Errorf("abort transaction of %s: a request went unanswered and may still arrive", t.id)
+	}
+	return t.end(ctx, false)
 }
 
 // work is what one commit makes durable.
@@ -246,7 +305,7 @@ type member struct {
 func (c *Client) alive(ctx context.Context, m member) error {
 	request := kmsg.NewHeartbeatRequest()
 	request.Version, request.Group, request.Generation, request.MemberID = 3, m.group, m.generation, m.id
-	return c.persist(ctx, tries{what: "heartbeat of " + m.group}, func(ctx context.Context) error {
+	return c.persist(ctx, tries{what: "heartbeat of " + m.group, rights: []right{onGroup("Read", m.group)}}, func(ctx context.Context) error {
 		return c.atCoordinator(ctx, office{groupKey, m.group}, func(node int32) error {
 			answer, err := call[*kmsg.HeartbeatResponse](ctx, c, order{request: &request, node: node})
 			if err != nil {
@@ -265,20 +324,25 @@ func (c *Client) Committed(ctx context.Context, group, topic string, partition i
 
 // committed is the group's offset once no transaction on it is pending; -1 where there is none.
 func (c *Client) committed(ctx context.Context, group string, at place) (int64, error) {
+	offset, _, err := c.committedNote(ctx, group, at)
+	return offset, err
+}
+
+// committedNote is committed with the metadata of that offset.
+func (c *Client) committedNote(ctx context.Context, group string, at place) (offset int64, metadata string, err error) {
 	request := kmsg.NewOffsetFetchRequest()
 	request.Version, request.Group, request.RequireStable = 7, group, true
 	topic := kmsg.NewOffsetFetchRequestTopic()
 	topic.Topic, topic.Partitions = at.topic, []int32{at.partition}
 	request.Topics = append(request.Topics, topic)
-	offset := int64(-1)
-	err := c.persist(ctx, tries{what: "offset of group " + group}, func(ctx context.Context) error {
+	err = c.persist(ctx, tries{what: "offset of group " + group, rights: []right{onGroup("Describe", group), onTopic("Describe", at.topic)}}, func(ctx context.Context) error {
 		return c.atCoordinator(ctx, office{groupKey, group}, func(node int32) error {
 			answer, err := call[*kmsg.OffsetFetchResponse](ctx, c, order{request: &request, node: node})
 			switch {
 			case err != nil:
 				return err
 			case answer.ErrorCode == codeGroupNotFound:
-				offset = -1
+				offset, metadata = -1, ""
 				return nil
 			case answer.ErrorCode != 0:
 				return refusal(answer.ErrorCode, "offset of group %s on %s", group, at)
@@ -286,9 +350,12 @@ func (c *Client) committed(ctx context.Context, group string, at place) (int64, 
 				return fmt.Errorf("offset of group %s on %s: answer is about %d topics", group, at, len(answer.Topics))
 			}
 			p := answer.Topics[0].Partitions[0]
-			offset = p.Offset
+			offset, metadata = p.Offset, ""
+			if p.Metadata != nil {
+				metadata = *p.Metadata
+			}
 			return refusal(p.ErrorCode, "offset of group %s on %s", group, at)
 		})
 	})
-	return offset, err
+	return offset, metadata, err
 }

@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"strconv"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 )
@@ -17,17 +18,17 @@ type broker struct {
 	address string
 }
 
-func openBroker(c Config, ln net.Listener) (*broker, error) {
+func openBroker(c Config, ln net.Listener, space *space) (*broker, error) {
 	dir, err := subdirectory(c.Dir, "kafka")
 	if err != nil {
 		return nil, err
 	}
-	guarded := newGuard(ln, c.Host, c.Logger)
+	guarded := newGuard(ln, c.Host, c.Logger, space)
 	cluster, err := kfake.NewCluster(
 		kfake.NumBrokers(1),
 		kfake.ClusterID("chatlake-local"),
 		kfake.DataDir(dir),
-		kfake.WithLogger(logger{c.Logger}),
+		kfake.WithLogger(logger{c.Logger, space.heard}),
 		// The port is taken before, so that a taken one has a message of its own.
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return guarded, nil }),
 		kfake.BrokerConfigs(brokerSettings()),
@@ -50,11 +51,34 @@ func brokerSettings() map[string]string {
 	}
 }
 
-// close writes the state and ends the listener and all connections.
-func (b *broker) close() { b.cluster.Close() }
+// How long the broker may take to write its state, file by file: on a disk that fails for ever, on a busy one for seconds.
+const (
+	closeTime  = time.Minute
+	failedTime = 4 * time.Second // where it has failed to write before
+)
+
+// close writes the state and ends the listener and all connections, within limit.
+func (b *broker) close(limit time.Duration) error {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		b.cluster.Close()
+	}()
+	late := time.NewTimer(limit)
+	defer late.Stop()
+	select {
+	case <-closed:
+		return nil
+	case <-late.C: // it ends with the process
+		return fmt.Errorf("embedded broker did not end within %s: its next start recovers what was acknowledged, as after a kill", limit)
+	}
+}
 
 // logger turns kfake's log into slog. What kfake calls info is a line for each request.
-type logger struct{ to *slog.Logger }
+type logger struct {
+	to    *slog.Logger
+	heard func(line string) // of warnings and errors
+}
 
 func (l logger) Logf(level kfake.LogLevel, format string, args ...any) {
 	at := slog.LevelDebug
@@ -65,6 +89,9 @@ func (l logger) Logf(level kfake.LogLevel, format string, args ...any) {
 		at = slog.LevelWarn
 	case kfake.LogLevelNone, kfake.LogLevelDebug:
 		return
+	}
+	if at >= slog.LevelWarn {
+		l.heard(fmt.Sprintf(format, args...))
 	}
 	if ctx := context.Background(); l.to.Enabled(ctx, at) {
 		l.to.Log(ctx, at, "embedded broker: "+fmt.Sprintf(format, args...))

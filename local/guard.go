@@ -16,20 +16,21 @@ const maxRequest = 100 << 20
 var errNotKafka = errors.New("not a kafka request")
 
 // guard is a listener whose connections give the broker nothing but frames that look like requests of Kafka, and whose
-// address is the one for clients. kfake believes every length that it is told, up to 4 GiB, and ends the process over a
+// address is the one for clients, and requests that write only where there is room. kfake believes every length that it is told, up to 4 GiB, and ends the process over a
 // request that it does not know: a browser or a port scanner on the port must do neither.
 type guard struct {
 	net.Listener
 	address string
 	log     *slog.Logger
+	space   *space
 }
 
-func newGuard(ln net.Listener, host string, log *slog.Logger) *guard {
+func newGuard(ln net.Listener, host string, log *slog.Logger, space *space) *guard {
 	_, port, err := net.SplitHostPort(ln.Addr().String())
 	if err != nil { // an address of a TCP listener always has a port
-		return &guard{ln, ln.Addr().String(), log}
+		return &guard{ln, ln.Addr().String(), log, space}
 	}
-	return &guard{ln, net.JoinHostPort(host, port), log}
+	return &guard{ln, net.JoinHostPort(host, port), log, space}
 }
 
 func (g *guard) Accept() (net.Conn, error) {
@@ -37,7 +38,7 @@ func (g *guard) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &frames{Conn: conn, in: bufio.NewReader(conn), log: g.log}, nil
+	return &frames{Conn: conn, in: bufio.NewReader(conn), log: g.log, space: g.space}, nil
 }
 
 // Addr is what kfake tells clients in its metadata.
@@ -52,9 +53,10 @@ func (a advertised) String() string { return string(a) }
 // (https://kafka.apache.org/protocol#protocol_messages).
 type frames struct {
 	net.Conn
-	in   *bufio.Reader
-	left int // bytes of the request in hand
-	log  *slog.Logger
+	in    *bufio.Reader
+	left  int // bytes of the current request
+	log   *slog.Logger
+	space *space
 }
 
 func (f *frames) Read(p []byte) (int, error) {
@@ -69,6 +71,9 @@ func (f *frames) Read(p []byte) (int, error) {
 		if length < 8 || length > maxRequest || request == nil || version < 0 || version > request.MaxVersion() && key != apiVersions {
 			f.log.Warn("embedded broker: connection closed", "from", f.RemoteAddr().String(), "reason", errNotKafka.Error())
 			return 0, errNotKafka
+		}
+		if !f.space.admit(key, int64(length)) {
+			return 0, ErrNoSpace // the client has no answer, and nothing was done
 		}
 		f.left = 4 + int(length)
 	}

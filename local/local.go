@@ -44,11 +44,14 @@ type Config struct {
 	// Confluent's registry), and nil where it may; it fails for a text that is no schema. Where it is nil, no subject that is
 	// checked takes a second version.
 	Compatible func(older, newer string) error
+
+	free func(dir string) (int64, error) // bytes free; nil: the file system's
 }
 
 // Server is a running installation.
 type Server struct {
 	lock     *lock
+	space    *space
 	broker   *broker
 	registry *registryServer
 
@@ -79,6 +82,13 @@ func Start(ctx context.Context, c Config) (_ *Server, err error) {
 	if s.lock, err = lockDirectory(c.Dir); err != nil {
 		return nil, err
 	}
+	if c.free == nil {
+		c.free = freeSpace
+	}
+	s.space = newSpace(c.Dir, c.free)
+	if err := s.space.check(); err != nil {
+		return nil, err
+	}
 	kafka, err := listen(ctx, c.Host, c.KafkaPort, "--kafka-port")
 	if err != nil {
 		return nil, err
@@ -92,12 +102,17 @@ func Start(ctx context.Context, c Config) (_ *Server, err error) {
 		_, _ = kafka.Close(), web.Close()
 		return nil, err
 	}
-	if s.broker, err = openBroker(c, kafka); err != nil {
+	if s.broker, err = openBroker(c, kafka, s.space); err != nil {
 		_ = kafka.Close()
 		return nil, err
 	}
+	s.space.watch()
 	return s, nil
 }
+
+// Failed gives an error once the installation can write no more: ErrNoSpace or ErrWrite. It takes no records then, and what
+// was acknowledged is on disk; the stages are to be ended, and then Close called.
+func (s *Server) Failed() <-chan error { return s.space.failed }
 
 // Brokers gives the bootstrap addresses, each host:port.
 func (s *Server) Brokers() []string { return []string{s.broker.address} }
@@ -109,11 +124,21 @@ func (s *Server) RegistryURL() string { return "http://" + s.registry.address }
 // a transaction that is open now is lost. Calling it again gives the first result.
 func (s *Server) Close() error {
 	s.closing.Do(func() {
+		if s.space != nil {
+			s.space.close()
+		}
 		if s.registry != nil {
 			s.closed = errors.Join(s.closed, s.registry.close())
 		}
 		if s.broker != nil {
-			s.broker.close()
+			limit := closeTime
+			if s.space.over.Load() {
+				limit = failedTime
+			}
+			s.closed = errors.Join(s.closed, s.broker.close(limit))
+		}
+		if s.space != nil {
+			s.closed = errors.Join(s.closed, s.space.rest())
 		}
 		if s.lock != nil {
 			s.closed = errors.Join(s.closed, s.lock.release())

@@ -33,12 +33,19 @@ func TestMain(m *testing.M) {
 }
 
 func child(dir string) int {
+	if n, err := strconv.ParseUint(os.Getenv(fileLimit), 10, 64); err == nil {
+		if err := limitFiles(n); err != nil {
+			fmt.Println("error", err)
+			return 1
+		}
+	}
 	s, err := local.Start(context.Background(), local.Config{Dir: dir, Compatible: alike})
 	if err != nil {
 		fmt.Println("error", err)
 		return 1
 	}
 	fmt.Println("ready", s.Brokers()[0], s.RegistryURL())
+	go func() { fmt.Println("failed", <-s.Failed()) }()
 	_, _ = io.Copy(io.Discard, os.Stdin) // until the parent is gone
 	return 0
 }
@@ -47,6 +54,7 @@ func child(dir string) int {
 type process struct {
 	cmd              *exec.Cmd
 	broker, registry string
+	out              *bufio.Reader // what the child says after that
 }
 
 func spawn(t *testing.T, dir string) *process {
@@ -64,13 +72,14 @@ func spawn(t *testing.T, dir string) *process {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	line, err := bufio.NewReader(out).ReadString('\n')
+	lines := bufio.NewReader(out)
+	line, err := lines.ReadString('\n')
 	must(t, err)
 	words := strings.Fields(line)
 	if len(words) != 3 || words[0] != "ready" {
 		t.Fatalf("child said %q", line)
 	}
-	return &process{cmd, words[1], words[2]}
+	return &process{cmd, words[1], words[2], lines}
 }
 
 func (p *process) kill(t *testing.T) {

@@ -30,6 +30,15 @@ func refuse(status, code int, format string, args ...any) *refusal {
 	return &refusal{status, code, fmt.Sprintf(format, args...)}
 }
 
+// asRefusal gives the answer that an error is; one of our own is the backend's.
+func asRefusal(err error) *refusal {
+	no := new(refusal)
+	if !errors.As(err, &no) {
+		return refuse(500, 50001, "%s", err)
+	}
+	return no
+}
+
 // registered is a schema under a subject, in the words of the registry's API.
 type registered struct {
 	Subject string `json:"subject"`

@@ -42,9 +42,10 @@ func openRegistry(c Config, ln net.Listener) (*registryServer, error) {
 	}
 	s := &registryServer{registry: r, address: net.JoinHostPort(c.Host, port), done: make(chan error, 1)}
 	s.server = &http.Server{
-		Handler:           s.routes(),
-		ReadHeaderTimeout: 10 * time.Second,
-		ErrorLog:          slog.NewLogLogger(c.Logger.Handler(), slog.LevelWarn),
+		Handler:           &browserGuard{hosts: []string{c.Host}, next: s.routes()},
+		ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
+		MaxHeaderBytes: maxHeaderBytes,
+		ErrorLog:       slog.NewLogLogger(c.Logger.Handler(), slog.LevelWarn),
 	}
 	go func() { s.done <- s.server.Serve(ln) }()
 	return s, nil
@@ -114,26 +115,6 @@ func (s *registryServer) routes() http.Handler {
 		})
 	}
 	return mux
-}
-
-func write(w http.ResponseWriter, r *http.Request, answer respond) {
-	status := http.StatusOK
-	body, err := answer(r)
-	if err != nil {
-		no := new(refusal)
-		if !errors.As(err, &no) {
-			no = refuse(500, 50001, "%s", err)
-		}
-		status = no.status
-		body = map[string]any{"error_code": no.code, "message": no.message}
-	}
-	w.Header().Set("Content-Type", "application/vnd.schemaregistry.v1+json")
-	w.WriteHeader(status)
-	if raw, ok := body.(json.RawMessage); ok {
-		_, _ = w.Write(raw) // the client is gone
-		return
-	}
-	_ = json.NewEncoder(w).Encode(body)
 }
 
 // schemaRequest is the body of register, look-up and check.

@@ -1,6 +1,7 @@
 package pipeline_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -93,5 +94,40 @@ func TestDeadLetter(t *testing.T) {
 	if d.ID != schemas.DeadLetterID(schemas.StageDecode, "p", "/1", "feishu/t/om", "bad") || !d.Retryable || d.ConversationKey != "feishu/t/oc" ||
 		d.ContainerKey != nil || *d.PageID != "p" || *d.SourceTopic != "im.raw.pages" || *d.SourcePartition != 3 || *d.SourceOffset != 9 || d.FailedAt != schemas.MillisOf(at) {
 		t.Errorf("%+v", d)
+	}
+}
+
+// skipping is a log whose every read steps over a range.
+type skipping struct {
+	pipeline.Log
+	pipeline.Damaged
+}
+
+func (s skipping) Reader(topic string, from int64) pipeline.Reader {
+	return skippingReader{s.Log.Reader(topic, from), s.Damaged}
+}
+
+type skippingReader struct {
+	pipeline.Reader
+	pipeline.Damaged
+}
+
+func (r skippingReader) Read(ctx context.Context, wait time.Duration, maxBytes int) (pipeline.Batch, error) {
+	b, err := r.Reader.Read(ctx, wait, maxBytes)
+	b.Skipped = append(b.Skipped, r.Damaged)
+	return b, err
+}
+
+// TestReadToStopsAtWhatCannotBeRead: who reads a topic whole must not take a part for all of it.
+func TestReadToStopsAtWhatCannotBeRead(t *testing.T) {
+	l := memlog.New(1, memlog.Faults{})
+	l.Append(schemas.Record{Topic: "a"}, schemas.Record{Topic: "a"}, schemas.Record{Topic: "a"})
+	for to, damaged := range map[int64]bool{1: false, 2: true, 3: true} {
+		log := skipping{l.Own("driver", 0), pipeline.Damaged{First: 1, Last: 1, Why: "CRC"}}
+		err := pipeline.ReadTo(t.Context(), log, pipeline.Span{Topic: "a", To: to}, func(*schemas.Record) error { return nil })
+		var bad *pipeline.Unreadable
+		if errors.As(err, &bad) != damaged || damaged && (bad.Topic != "a" || bad.First != 1 || bad.Last != 1) || !damaged && err != nil {
+			t.Errorf("up to %d: %v", to, err)
+		}
 	}
 }

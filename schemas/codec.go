@@ -41,6 +41,7 @@ type Schema struct {
 type reading struct {
 	shape  *shape
 	schema avro.Schema
+	own    bool // it is our own schema, see readOwn
 }
 
 //go:embed container.avsc
@@ -82,15 +83,21 @@ func parseReading(text string) (reading, error) {
 	if err != nil {
 		return reading{}, err
 	}
-	s, err := shapeOf(schema, map[string]bool{})
-	return reading{s, schema}, err
+	s, err := shapeOf(schema)
+	return reading{shape: s, schema: schema}, err
 }
 
 // parseWire parses a schema with every map<string> read as an array of Attribute, see Attributes.
 func parseWire(text string) (avro.Schema, error) {
+	if len(text) > maxSchemaText {
+		return nil, fmt.Errorf("%w: its text has %d bytes, %d are read", ErrSchema, len(text), maxSchemaText)
+	}
 	var tree any
 	if err := json.Unmarshal([]byte(text), &tree); err != nil {
 		return nil, fmt.Errorf("parse schema: %w", err)
+	}
+	if deeper(tree, maxSchemaDepth) {
+		return nil, fmt.Errorf("%w: it nests deeper than %d levels", ErrSchema, maxSchemaDepth)
 	}
 	named := false
 	b, err := json.Marshal(ordered(tree, &named))
@@ -103,6 +110,28 @@ func parseWire(text string) (avro.Schema, error) {
 		return nil, fmt.Errorf("parse schema: %w", err)
 	}
 	return s, nil
+}
+
+// deeper reports whether a parsed schema has more than so many levels: the library's cost grows with their square.
+func deeper(node any, levels int) bool {
+	if levels < 0 {
+		return true
+	}
+	switch n := node.(type) {
+	case []any:
+		for _, e := range n {
+			if deeper(e, levels-1) {
+				return true
+			}
+		}
+	case map[string]any:
+		for _, e := range n {
+			if deeper(e, levels-1) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // ordered replaces each map<string> in a parsed schema by an array of Attribute; named says that Attribute stands

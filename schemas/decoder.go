@@ -11,8 +11,9 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 )
 
-// ErrNoAnswer says that the registry was there but did not say whether it holds a schema: asking again may help.
-var ErrNoAnswer = errors.New("the registry does not tell at present")
+// ErrNoAnswer says that the registry did not say whether it holds a schema: asking again may help. What has no ErrNoAnswer
+// is the fault of the record that names the schema.
+var ErrNoAnswer = errors.New("the registry does not answer at present")
 
 // Lookup gives the text of the schema that has an id in the registry.
 type Lookup func(ctx context.Context, id int) (string, error)
@@ -24,12 +25,21 @@ type Decoder struct {
 	lookup Lookup
 
 	mu      sync.RWMutex
-	writers map[int]reading // by id: how to read a body of that writer into our struct
+	writers map[int]writer // by id
 }
+
+// writer is how bodies of one writer's schema are read into our struct, or why they never can be.
+type writer struct {
+	reading
+	refused error
+}
+
+// maxWriters bounds what is remembered of schema ids: records may name as many as they like.
+const maxWriters = 1024
 
 // NewDecoder returns a decoder of s that asks lookup once for each schema id that it meets.
 func NewDecoder(s *Schema, lookup Lookup) *Decoder {
-	return &Decoder{schema: s, lookup: lookup, writers: map[int]reading{}}
+	return &Decoder{schema: s, lookup: lookup, writers: map[int]writer{}}
 }
 
 // Decode reads a framed value into v, a pointer to a zero struct of the decoder's type.
@@ -38,17 +48,29 @@ func (d *Decoder) Decode(ctx context.Context, value []byte, v any) error {
 	if err != nil {
 		return fmt.Errorf("decode %s: %w", d.schema.Name, err)
 	}
-	writer, err := d.writer(ctx, id)
+	w, err := d.writer(ctx, id)
+	if err == nil {
+		err = w.refused
+	}
 	if err != nil {
 		return fmt.Errorf("decode %s: schema id %d: %w", d.schema.Name, id, err)
 	}
-	if err := strictDecode(writer, body, v); err != nil {
+	if w.own {
+		if known, err := readOwn(body, v); known {
+			if err != nil {
+				err = fmt.Errorf("decode %s: %w", d.schema.Name, err)
+			}
+			return err
+		}
+	}
+	if err := strictDecode(w.reading, body, v); err != nil {
 		return fmt.Errorf("decode %s: %w", d.schema.Name, err)
 	}
 	return nil
 }
 
-func (d *Decoder) writer(ctx context.Context, id int) (reading, error) {
+// writer fails only where the registry did not give the schema; a schema that cannot be used is remembered as refused.
+func (d *Decoder) writer(ctx context.Context, id int) (writer, error) {
 	d.mu.RLock()
 	w, ok := d.writers[id]
 	d.mu.RUnlock()
@@ -58,26 +80,30 @@ func (d *Decoder) writer(ctx context.Context, id int) (reading, error) {
 	text, err := d.lookup(ctx, id)
 	if err != nil {
 		var re *sr.ResponseError
-		if errors.As(err, &re) && re.StatusCode != http.StatusNotFound && re.StatusCode != http.StatusUnprocessableEntity {
+		if errors.As(err, &re) && re.StatusCode != http.StatusNotFound && re.StatusCode != http.StatusUnprocessableEntity && !errors.Is(err, ErrNoAnswer) {
 			err = fmt.Errorf("%w: %w", ErrNoAnswer, err)
 		}
-		return reading{}, err
+		return writer{}, err
 	}
-	w, err = resolve(d.schema.wire.schema, text)
-	if err != nil {
-		return reading{}, err
-	}
+	w.reading, w.refused = resolve(d.schema.wire.schema, text)
 	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.writers) >= maxWriters {
+		clear(d.writers)
+	}
 	d.writers[id] = w
-	d.mu.Unlock()
 	return w, nil
 }
 
 // resolve gives how bodies written with the schema in text are read as reader wants them.
 func resolve(reader avro.Schema, text string) (reading, error) {
 	writer, err := parseReading(text)
-	if err != nil || writer.schema.Fingerprint() == reader.Fingerprint() {
+	if err != nil {
 		return writer, err
+	}
+	if writer.schema.Fingerprint() == reader.Fingerprint() {
+		writer.own = true
+		return writer, nil
 	}
 	writer.schema, err = avro.NewSchemaCompatibility().Resolve(reader, writer.schema)
 	if err != nil {

@@ -18,20 +18,46 @@ type shape struct {
 	parts []*shape // record: fields; union: branches; array and map: the item
 }
 
-// shapeOf refuses recursive schemas: chatlake has none, and the library ends the process on a deep body of one.
-func shapeOf(schema avro.Schema, within map[string]bool) (*shape, error) {
+// Limits of a writer's schema, far above chatlake's own: the largest has some 200 types, 8 levels and 30 KiB.
+const (
+	maxSchemaText  = 1 << 20 // bytes
+	maxSchemaTypes = 1 << 12 // types after every name was replaced by what it stands for
+	maxSchemaDepth = 64      // levels of its JSON
+)
+
+// ErrSchema says that a writer's schema is beyond the limits. Nothing that was written with it can be read, ever.
+var ErrSchema = errors.New("schema is beyond the limits of this reader")
+
+// unfolding makes the shape of one schema. A name may stand for a record as often as it likes, so that some hundred bytes
+// can describe millions of types: they are counted while they are made.
+type unfolding struct {
+	within map[string]bool // records around the current one
+	types  int
+}
+
+// shapeOf gives the shape of a schema. It refuses recursive ones: chatlake has none, and the library ends the process on
+// a deep body of one.
+func shapeOf(schema avro.Schema) (*shape, error) {
+	u := unfolding{within: map[string]bool{}}
+	return u.shape(schema)
+}
+
+func (u *unfolding) shape(schema avro.Schema) (*shape, error) {
 	if ref, ok := schema.(*avro.RefSchema); ok {
 		schema = ref.Schema()
+	}
+	if u.types++; u.types > maxSchemaTypes {
+		return nil, fmt.Errorf("%w: it unfolds to more than %d types", ErrSchema, maxSchemaTypes)
 	}
 	s := &shape{kind: schema.Type()}
 	var parts []avro.Schema
 	switch t := schema.(type) {
 	case *avro.RecordSchema:
-		if within[t.FullName()] {
-			return nil, fmt.Errorf("schema %s holds itself", t.FullName())
+		if u.within[t.FullName()] {
+			return nil, fmt.Errorf("%w: record %s holds itself", ErrSchema, t.FullName())
 		}
-		within[t.FullName()] = true
-		defer delete(within, t.FullName())
+		u.within[t.FullName()] = true
+		defer delete(u.within, t.FullName())
 		for _, f := range t.Fields() {
 			parts = append(parts, f.Type())
 		}
@@ -47,7 +73,7 @@ func shapeOf(schema avro.Schema, within map[string]bool) (*shape, error) {
 		s.size = len(t.Symbols())
 	}
 	for _, p := range parts {
-		part, err := shapeOf(p, within)
+		part, err := u.shape(p)
 		if err != nil {
 			return nil, err
 		}
@@ -58,9 +84,16 @@ func shapeOf(schema avro.Schema, within map[string]bool) (*shape, error) {
 
 var errMalformed = errors.New("avro body is malformed")
 
+// Steps that checking a body may take: a value of ours takes three a byte at most. Without the limit an array of records
+// without bytes, or a record of thousands of nulls, would cost what its schema likes.
+const (
+	stepsPerByte = 16
+	stepsAtLeast = 4 * maxSchemaTypes
+)
+
 // check reports whether body is exactly one value of the shape, within our limits.
 func (s *shape) check(body []byte) error {
-	w := walk{body: body}
+	w := walk{body: body, steps: stepsAtLeast + stepsPerByte*len(body)}
 	w.value(s)
 	if w.err == nil && w.at < len(body) {
 		return ErrTrailing
@@ -70,9 +103,10 @@ func (s *shape) check(body []byte) error {
 
 // walk steps through a body; after the first fault it stays where it is.
 type walk struct {
-	body []byte
-	at   int
-	err  error
+	body  []byte
+	at    int
+	steps int // left
+	err   error
 }
 
 func (w *walk) fail(err error) {
@@ -86,6 +120,10 @@ func (w *walk) malformed(format string, args ...any) {
 }
 
 func (w *walk) value(s *shape) {
+	if w.steps--; w.steps < 0 {
+		w.malformed("more values than %d bytes can hold", len(w.body))
+		return
+	}
 	switch s.kind {
 	case avro.Null:
 	case avro.Record:

@@ -3,6 +3,7 @@ package simulator
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -27,6 +28,7 @@ const (
 	EmptyPage       Action = "empty page"        // no items and has_more true, with a token of its own
 	LastPageToken   Action = "last page token"   // a page token with has_more false
 	BigPage         Action = "big page"          // the body is padded to at least Bytes
+	BigItem         Action = "big item"          // of a page, the item of Message is padded to at least Bytes
 	BreakItem       Action = "break item"        // item Item is broken as Broken says; look-ups of messages too
 )
 
@@ -62,7 +64,8 @@ type Fault struct {
 	Container string // id of the chat or thread listed, of the chat or message asked for; Yunxin: conversation id of the path, file
 	Chat      string // id of the chat that it belongs to; Yunxin: p2p:…, team:… or super:…
 	MsgType   string // of the message asked for; Feishu only
-	Message   string // Yunxin: id among those that a batch asks for
+	Message   string // Yunxin: id among those that a batch asks for; BigItem: whose item it is
+	Query     string // part of the request's query, such as page_token=
 
 	// From is the first fitting call that it acts on, from 1 (0: 1); Every is the step from there (0: 1); Times is how
 	// often it acts (0: without end). Each counts every container apart.
@@ -105,12 +108,13 @@ type subject struct {
 	chat      string   // that this belongs to
 	msgType   string   // of the message asked for
 	ids       []string // that a batch asks for
+	query     string
 }
 
 func (r *rule) fits(s *subject) bool {
 	return (r.API == "" || r.API == s.api) && (r.Container == "" || r.Container == s.container) &&
 		(r.Chat == "" || r.Chat == s.chat) && (r.MsgType == "" || r.MsgType == s.msgType) &&
-		(r.Message == "" || slices.Contains(s.ids, r.Message))
+		(r.Message == "" || r.Action == BigItem || slices.Contains(s.ids, r.Message)) && strings.Contains(s.query, r.Query)
 }
 
 // fire counts a call that the rule fits and tells whether it acts.

@@ -268,6 +268,37 @@ func TestBigPages(t *testing.T) {
 	}
 }
 
+// One item of a page is large, wherever the page begins; the other pages are as they are.
+func TestBigItems(t *testing.T) {
+	k, chat := faulty(t)
+	whole := k.page("chat", chat, "")
+	big := whole.ids(t)[3]
+	k.api.SetFaults(simulator.Fault{API: simulator.APIMessages, Action: simulator.BigItem, Message: big, Bytes: 3_000_000})
+	for _, token := range []string{"", whole.Data.PageToken} {
+		p, large := k.page("chat", chat, token), 0
+		for i, item := range p.Data.Items {
+			if len(item) > 3_000_000 {
+				large++
+				if p.ids(t)[i] != big {
+					t.Errorf("item %d is large", i)
+				}
+			}
+		}
+		if want := map[bool]int{true: 1}[token == ""]; large != want {
+			t.Errorf("%d large items on the page at %q, want %d", large, token, want)
+		}
+	}
+}
+
+// A fault may choose calls by what their query asks for.
+func TestFaultsChooseByQuery(t *testing.T) {
+	k, chat := faulty(t)
+	k.api.SetFaults(simulator.Fault{API: simulator.APIMessages, Query: "page_token=", Action: simulator.Answer, Code: 230027})
+	p := k.page("chat", chat, "")
+	p.want(t, 200, 0)
+	k.page("chat", chat, p.Data.PageToken).want(t, 400, 230027)
+}
+
 func TestBrokenItems(t *testing.T) {
 	for how, broken := range map[simulator.Broken]func(item json.RawMessage) bool{
 		simulator.NullItem:    func(item json.RawMessage) bool { return string(item) == "null" },

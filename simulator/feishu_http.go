@@ -64,6 +64,7 @@ func (f *Feishu) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (f *Feishu) begin(r *http.Request) *call {
 	c := &call{line: r.Method + " " + r.URL.RequestURI(), pageToken: r.URL.Query().Get("page_token"), at: f.clock()}
 	c.api, c.container = route(r)
+	c.query = r.URL.RawQuery
 	f.world.locate(c)
 	f.enter(c)
 	c.logID = c.at.UTC().Format("20060102150405") + strings.ToUpper(f.world.seed.with("log", c.number).hex(20))

@@ -37,7 +37,9 @@ func (p *page) spoil(c *call) {
 				p.token = p.place.seal(p.query)
 			}
 		case BigPage:
-			p.pad(r.Bytes)
+			p.pad(r.Bytes, "")
+		case BigItem:
+			p.pad(r.Bytes, r.Message)
 		case BreakItem:
 			p.breakItem(r.Item, r.Broken)
 		}
@@ -66,15 +68,22 @@ func (r *rule) cycle(c *call, p *page) {
 	}
 }
 
-// pad makes the items so large that the body has at least size bytes, with a field that nobody knows.
-func (p *page) pad(size int) {
-	if len(p.items) == 0 {
+// pad makes the items so large that the body has at least size bytes, with a field that nobody knows: all of them, or the one
+// of a message.
+func (p *page) pad(size int, id string) {
+	var places []int
+	for i := range p.items {
+		if id == "" || i < len(p.served) && p.served[i] == id {
+			places = append(places, i)
+		}
+	}
+	if len(places) == 0 {
 		return
 	}
-	each := size/len(p.items) + 1
+	each := size/len(places) + 1
 	padding := []byte(`,"padding":"` + strings.Repeat("0123456789abcdef", each/16+1)[:each] + `"}`)
-	for i, item := range p.items {
-		p.items[i] = append(bytes.TrimSuffix(bytes.Clone(item), []byte("}")), padding...)
+	for _, i := range places {
+		p.items[i] = append(bytes.TrimSuffix(bytes.Clone(p.items[i]), []byte("}")), padding...)
 	}
 }
 

@@ -152,6 +152,18 @@ func TestFaultsOfHistoryPages(t *testing.T) {
 	}
 }
 
+func TestBigItemsOfYunxin(t *testing.T) {
+	k, id, first := faultyYunxin(t)
+	k.api.SetFaults(simulator.Fault{Action: simulator.BigItem, Message: first[3].id, Bytes: 3_000_000})
+	for name, items := range map[string][]json.RawMessage{"history": k.page(id).Data.Items, "batch": k.batch(id, first...).Data.Success} {
+		for i, item := range items {
+			if (len(item) > 3_000_000) != (i == 3) {
+				t.Errorf("%s: item %d has %d bytes", name, i, len(item))
+			}
+		}
+	}
+}
+
 func TestBrokenItemsOfYunxin(t *testing.T) {
 	for how, broken := range map[simulator.Broken]func(item json.RawMessage) bool{
 		simulator.NullItem:      func(item json.RawMessage) bool { return string(item) == "null" },

@@ -113,6 +113,7 @@ func (y *Yunxin) begin(r *http.Request, files bool) *call {
 	if id, ok := parseYunxinID(c.container); ok {
 		c.chat = id.canonical()
 	}
+	c.query = r.URL.RawQuery
 	y.enter(c)
 	return c
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -44,8 +45,8 @@ func readLedger(ctx context.Context, n *worker.Connection, partitions []int32) (
 	l := &ledger{containers: schemas.Fold{}, checkpoints: map[schemas.ContainerKey]*schemas.Checkpoint{}}
 	r := ledgerReader{
 		ledger: l, client: n.Client, topics: n.Topics, total: n.Partitions,
-		container:  schemas.NewDecoder(schemas.ContainerSchema, n.Registry.Text),
-		checkpoint: schemas.NewDecoder(schemas.CheckpointSchema, n.Registry.Text),
+		container:  schemas.NewDecoder(schemas.ContainerSchema, n.Registry.Patient),
+		checkpoint: schemas.NewDecoder(schemas.CheckpointSchema, n.Registry.Patient),
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -91,6 +92,9 @@ func (r *ledgerReader) partition(ctx context.Context, p int32) error {
 		err := r.container.Decode(ctx, rec.Value, c)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
+		}
+		if errors.Is(err, schemas.ErrNoAnswer) { // that says nothing of the record
+			return fmt.Errorf("%s/%d offset %d: %w", rec.Topic, rec.Partition, rec.Offset, err)
 		}
 		conversation := schemas.NewConversationKey(c.Platform, c.TenantID, c.ConversationID)
 		r.mu.Lock()

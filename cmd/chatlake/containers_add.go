@@ -18,6 +18,7 @@ type addOptions struct {
 	refs  string
 	file  string
 	again bool
+	anyID bool
 }
 
 func (t *tool) containersAddCommand() *cobra.Command {
@@ -53,6 +54,7 @@ func (t *tool) containersAddCommand() *cobra.Command {
 	f.StringVar(&o.refs, "refs", "", "JSON lines of ids and times of messages, for kind messages; - reads standard input")
 	f.StringVar(&o.file, "file", "", "JSON lines of containers; - reads standard input")
 	f.BoolVar(&o.again, "again", false, "read all again what is there already: a new epoch")
+	f.BoolVar(&o.anyID, "any-id", false, "take ids of Feishu that do not begin as those of their kind do (oc_…, omt_…)")
 	return c
 }
 
@@ -96,17 +98,34 @@ func tenantsOf(s *worker.ToolSettings) map[string]string {
 
 // asked gives the containers asked for, each once. A tenant may be empty: then it only checks them.
 func (t *tool) asked(o addOptions, tenants map[string]string) ([]*schemas.Container, error) {
-	if o.file == "" {
-		refs, err := t.refs(o)
-		if err != nil {
-			return nil, err
-		}
-		all, err := o.wish.containers(tenants, refs)
-		if err != nil {
-			return nil, usageError{err}
-		}
-		return t.each(all), nil
+	find := t.askedByFlags
+	if o.file != "" {
+		find = t.askedByFile
 	}
+	var odd oddities
+	all, err := find(o, tenants, &odd)
+	if err != nil {
+		return nil, err
+	}
+	t.noteOdd(&odd)
+	return t.each(all), nil
+}
+
+func (t *tool) askedByFlags(o addOptions, tenants map[string]string, odd *oddities) ([]*schemas.Container, error) {
+	o.wish = odd.tidy("--", o.wish)
+	refs, err := t.refs(o)
+	if err != nil {
+		return nil, err
+	}
+	o.wish.anyID = o.anyID
+	all, err := o.wish.containers(tenants, refs)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return all, nil
+}
+
+func (t *tool) askedByFile(o addOptions, tenants map[string]string, odd *oddities) ([]*schemas.Container, error) {
 	if o.wish != (wish{}) || o.refs != "" {
 		return nil, usagef("--file names the containers itself: leave out --platform, --kind, --id, --conversation, --refs, --from and --to")
 	}
@@ -120,13 +139,15 @@ func (t *tool) asked(o addOptions, tenants map[string]string) ([]*schemas.Contai
 	}
 	var all []*schemas.Container
 	for i, w := range wishes {
+		w = odd.tidy(fmt.Sprintf("%s line %d: ", file.name(), lines[i]), w)
+		w.anyID = o.anyID
 		c, err := w.containers(tenants, nil)
 		if err != nil {
 			return nil, usagef("%s line %d: %w; nothing was added", file.name(), lines[i], err)
 		}
 		all = append(all, c...)
 	}
-	return t.each(all), nil
+	return all, nil
 }
 
 // refs reads the messages that --refs names, none where it is not given.

@@ -95,6 +95,9 @@ type cancelReport struct {
 var ended = []string{schemas.StateComplete, schemas.StateFailed, schemas.StateCancelled}
 
 func (t *tool) containersCancel(ctx context.Context, o choice) error {
+	for _, v := range []*string{&o.key, &o.platform, &o.kind, &o.id, &o.conversation} {
+		*v, _ = worker.Cut(*v) // what fits nothing is said anyway
+	}
 	if err := o.check(); err != nil {
 		return err
 	}

@@ -51,6 +51,9 @@ type discoverReport struct {
 }
 
 func (t *tool) containersDiscover(ctx context.Context, o discoverOptions) error {
+	var odd oddities
+	o.wish = odd.tidy("--", o.wish)
+	t.noteOdd(&odd)
 	if err := o.check(); err != nil {
 		return err
 	}
@@ -119,7 +122,7 @@ func (r *discoverReport) list(ctx context.Context, call connectors.Call, o disco
 			r.Dissolved++
 		}
 		w := o.wish
-		w.Kind, w.ID = schemas.KindChat, chat.ID
+		w.Kind, w.ID, w.anyID = schemas.KindChat, chat.ID, true // the platform's own
 		c, err := w.feishu(tenant)
 		if err != nil {
 			odd = err // the others go on; the last of such ids is named

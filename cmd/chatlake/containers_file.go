@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"chatlake/cmd/worker"
 	"chatlake/schemas"
 )
 
@@ -119,7 +120,10 @@ func readRefs(f lineFile) (refs []schemas.MessageRef, err error) {
 		if err := decodeLine(line, "a message's id and time", &told); err != nil {
 			return err
 		}
-		id, at, err := exactRef(string(told.ID), string(told.At))
+		// Numbers have nothing but digits, so what surrounds them changes nothing.
+		shown, _ := worker.Cut(string(told.ID))
+		created, _ := worker.Cut(string(told.At))
+		id, at, err := exactRef(shown, created)
 		if err != nil {
 			return err
 		}

@@ -157,14 +157,45 @@ func TestABrokenLineAddsNothing(t *testing.T) {
 	}
 }
 
-func TestUnusualIDsAreWarnedAbout(t *testing.T) {
+// TestIDsOfAnotherKindAreRefused: what cannot be an id of its kind is exit 2, unless it is to be taken as it is.
+func TestIDsOfAnotherKindAreRefused(t *testing.T) {
 	env := topics(t, "unusual")
-	r := chatlake(t, env, addChat("chat-17")...)
+	oneLine(t, chatlake(t, env, addChat("chat-17")...), 2, "chat-17", "does not begin with oc_", "--any-id")
+	thread := []string{"containers", "add", "--platform", "feishu", "--kind", "thread", "--id", "om_1", "--conversation", "oc_1"}
+	oneLine(t, chatlake(t, env, thread...), 2, "om_1", "omt_", "--any-id")
+	lines := `{"platform":"feishu","kind":"chat","id":"oc_1"}` + "\n" + `{"platform":"feishu","kind":"chat","id":"omt_1"}`
+	oneLine(t, chatlakeWith(t, strings.NewReader(lines), env, "containers", "add", "--file", "-"), 2, "line 2", "omt_1", "nothing was added")
+	if n := len(containerRecords(t, env)); n != 0 {
+		t.Errorf("%d records were written", n)
+	}
+	r := chatlake(t, env, addChat("chat-17", "--any-id")...)
 	if r.code != 0 || !strings.Contains(r.stderr, "does not begin with oc_") {
 		t.Errorf("%+v", r)
 	}
 	if out := ok(t, env, "containers", "list"); !strings.Contains(out, "feishu/cli_test/chat/chat-17") || !strings.Contains(out, "PENDING") {
 		t.Errorf("list: %s", out)
+	}
+}
+
+// TestBlanksAroundIDs is case c17: at the ends of ids they are cut with one warning, inside them refused.
+func TestBlanksAroundIDs(t *testing.T) {
+	env := topics(t, "blanks")
+	r := chatlake(t, env, append(addChat("oc_demo\u200b"), "--output", "json")...)
+	if r.code != 0 || !strings.Contains(r.stdout, `"feishu/cli_test/chat/oc_demo"`) || strings.Count(r.stderr, "\n") != 1 || !strings.Contains(r.stderr, "--id (U+200B)") {
+		t.Errorf("%+v", r)
+	}
+	lines := `{"platform":"feishu","kind":"chat","id":"oc_1\u00a0"}` + "\n" + `{"platform":"yunxin","kind":"conversation","id":"\ufeffalice|1|bob"}` + "\n"
+	r = chatlakeWith(t, strings.NewReader(lines), append(env, "YUNXIN_APP_KEY=key"), "containers", "add", "--file", "-", "--output", "json")
+	if r.code != 0 || !strings.Contains(r.stdout, `"feishu/cli_test/chat/oc_1"`) || !strings.Contains(r.stdout, `"yunxin/key/conversation/p2p:alice:bob"`) ||
+		strings.Count(r.stderr, "\n") != 1 || !strings.Contains(r.stderr, "2 places, first standard input line 1: id (U+00A0)") {
+		t.Errorf("%+v", r)
+	}
+	oneLine(t, chatlake(t, env, addChat("oc_de\u200bmo")...), 2, "id", "U+200B")
+	oneLine(t, chatlake(t, append(env, "FEISHU_APP_ID=cli_de\u2060mo"), addChat("oc_1")...), 2, "FEISHU_APP_ID", "U+2060")
+	for _, c := range containerRecords(t, env) {
+		if strings.ContainsAny(c.Key+c.ID+c.ConversationID, "\u200b\u00a0\ufeff") {
+			t.Errorf("written with what nobody sees: %q", c.Key)
+		}
 	}
 }
 

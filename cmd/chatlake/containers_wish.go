@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
+	"chatlake/cmd/worker"
 	"chatlake/connectors/yunxin"
 	"chatlake/schemas"
 )
@@ -21,6 +21,8 @@ type wish struct {
 	Conversation string `json:"conversation,omitempty"`
 	From         string `json:"from,omitempty"`
 	To           string `json:"to,omitempty"`
+
+	anyID bool // ids need not look like one of their kind
 }
 
 // maxID is far above any id of a platform, in bytes; a longer one is something else.
@@ -64,6 +66,9 @@ func (w wish) feishu(tenant string) (*schemas.Container, error) {
 	c := &schemas.Container{
 		Key: string(schemas.NewContainerKey(w.Platform, tenant, w.Kind, w.ID)), Platform: w.Platform, TenantID: tenant,
 		Kind: w.Kind, ID: w.ID, ConversationID: conversation, Mode: "backfill", Cause: schemas.CauseUser,
+	}
+	if why := unusual(c); why != "" && !w.anyID {
+		return nil, fmt.Errorf("%s: copy it again, or take it as it is with --any-id", why)
 	}
 	return c, w.window(c)
 }
@@ -146,8 +151,8 @@ func checkID(what, id string) error {
 		return fmt.Errorf("%s is missing", what)
 	case !utf8.ValidString(id):
 		return fmt.Errorf("%s %q is not UTF-8", what, id)
-	case strings.ContainsFunc(id, func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }):
-		return fmt.Errorf("%s %q holds a blank or a control character", what, id)
+	case worker.Within(id) != "":
+		return fmt.Errorf("%s %q holds a blank, control or invisible character (%s)", what, id, worker.Within(id))
 	case len(id) > maxID:
 		return fmt.Errorf("%s of %d bytes is longer than %d", what, len(id), maxID)
 	}
@@ -182,7 +187,8 @@ func parseBound(name, s string) (*schemas.Millis, error) {
 // prefixes begin the ids of Feishu (https://open.feishu.cn/document/server-docs/im-v1/message/list).
 var prefixes = map[string]string{schemas.KindChat: "oc_", schemas.KindThread: "omt_"}
 
-// unusual says what is odd about a container's ids, "" where nothing is. The platform has the last word.
+// unusual says why a container's ids cannot be of its kind, "" where they can. The platform has the last word. An id of
+// Yunxin that breaks its grammar has no key, and is refused before.
 func unusual(c *schemas.Container) string {
 	if c.Platform != schemas.Feishu {
 		return ""

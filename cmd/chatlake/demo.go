@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -67,9 +68,14 @@ func (t *tool) demo(ctx context.Context, o demoOptions) error {
 	d := &demo{tool: t, options: o}
 	err := d.open(ctx)
 	if err == nil {
-		err = d.show(ctx)
+		err = d.in.run(ctx, func(ctx context.Context) error {
+			if err := d.addChats(ctx); err != nil {
+				return err
+			}
+			return d.show(ctx)
+		})
 	}
-	err = errors.Join(err, d.close())
+	err = d.close(err)
 	if ctx.Err() != nil {
 		if err = ignoreCancelled(err); err == nil {
 			t.note("stopped; what was read until now stays in %s", shortPath(d.dir()))
@@ -86,7 +92,7 @@ func (d *demo) dir() string {
 	return dir
 }
 
-// open starts everything but the stages, and asks for all chats.
+// open starts everything but the stages.
 func (d *demo) open(ctx context.Context) (err error) {
 	if err := d.makeDirectory(); err != nil {
 		return err
@@ -95,13 +101,11 @@ func (d *demo) open(ctx context.Context) (err error) {
 		return err
 	}
 	want := worker.Cluster{Prefix: "im", Partitions: 12, LogLevel: "info", LogFormat: "text"}
+	d.tool.broker.Store(true)
 	if d.in, err = openInstallation(ctx, local.Config{Dir: d.options.dir, Logger: d.logger}, want); err != nil {
 		return err
 	}
-	if err := d.printOpen(); err != nil {
-		return err
-	}
-	return d.addChats(ctx)
+	return d.printOpen()
 }
 
 // openPlatforms starts the simulated platforms.
@@ -139,7 +143,8 @@ func (d *demo) makeDirectory() error {
 	if err != nil {
 		return fmt.Errorf("data directory cannot be read: choose another with --data: %w", err)
 	}
-	if len(entries) > 0 {
+	// A start that failed leaves a lock and a log, and nothing to mix with.
+	if slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() != "lock" && e.Name() != "demo.log" }) {
 		return usagef("directory %s is not empty: choose another with --data, or open what is there with 'chatlake up --data %s'", d.options.dir, d.options.dir)
 	}
 	d.log, err = os.OpenFile(filepath.Join(d.options.dir, "demo.log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
@@ -185,12 +190,11 @@ func (d *demo) show(ctx context.Context) error {
 	return s.verdict()
 }
 
-// close ends what is open, the broker last.
-func (d *demo) close() error {
+// close ends what is open, the broker last, after what was done has ended with err.
+func (d *demo) close(err error) error {
 	d.platforms.close()
-	var err error
 	if d.in != nil {
-		err = d.in.server.Close()
+		err = d.in.close(err)
 	}
 	if d.log != nil {
 		err = errors.Join(err, d.log.Close())

@@ -120,7 +120,7 @@ func (d *demo) countPages(ctx context.Context, n *worker.Connection, b *readBack
 }
 
 func (d *demo) countMessages(ctx context.Context, n *worker.Connection, b *readBack) error {
-	decoder := schemas.NewDecoder(schemas.MessageSchema, n.Registry.Text)
+	decoder := schemas.NewDecoder(schemas.MessageSchema, n.Registry.Patient)
 	type version struct {
 		record string
 		number int64

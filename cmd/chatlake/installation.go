@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"time"
 
 	"chatlake/cmd/worker"
 	"chatlake/local"
@@ -36,13 +37,63 @@ func openInstallation(ctx context.Context, c local.Config, want worker.Cluster) 
 		Brokers: server.Brokers(), RegistryURL: server.RegistryURL(),
 		Prefix: want.Prefix, Partitions: want.Partitions, LogLevel: want.LogLevel, LogFormat: want.LogFormat,
 	}}
-	ctx, cancel := context.WithTimeout(ctx, prepareTime)
-	defer cancel()
-	// The embedded broker's compaction is not crash-safe, so nothing of it is compacted.
-	if i.created, err = i.cluster.Prepare(ctx, "", false, c.Logger); err != nil {
-		return nil, errors.Join(err, server.Close())
+	err = i.run(ctx, func(ctx context.Context) (err error) {
+		ctx, cancel := context.WithTimeout(ctx, prepareTime)
+		defer cancel()
+		// The embedded broker's compaction is not crash-safe, so nothing of it is compacted.
+		i.created, err = i.cluster.Prepare(ctx, "", false, c.Logger)
+		return err
+	})
+	if err != nil {
+		return nil, i.close(err)
 	}
 	return i, nil
+}
+
+// endTime is how long work may take to end once the installation can write no more: its index may hang on the same disk.
+const endTime = 3 * time.Second
+
+// run does work until it ends or the installation can write no more, which is then the error.
+func (i *installation) run(ctx context.Context, work func(context.Context) error) error {
+	return runUntil(ctx, i.server.Failed(), work)
+}
+
+func runUntil(ctx context.Context, failed <-chan error, work func(context.Context) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var result error
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		result = work(ctx)
+	}()
+	select {
+	case <-ended:
+		select {
+		case err := <-failed: // work has noticed it first
+			return err
+		default:
+			return result
+		}
+	case err := <-failed:
+		cancel(err)
+		late := time.NewTimer(endTime)
+		defer late.Stop()
+		select {
+		case <-ended:
+		case <-late.C: // it ends with the process, as by a kill
+		}
+		return err
+	}
+}
+
+// close ends broker and registry. The error of what was done with them is the one to tell, where there is one.
+func (i *installation) close(err error) error {
+	closed := i.server.Close()
+	if errors.Is(err, local.ErrNoSpace) || errors.Is(err, local.ErrWrite) {
+		return err
+	}
+	return errors.Join(err, closed)
 }
 
 // stateDir is where the normalizer's index lies, beside the broker's files.
@@ -54,7 +105,7 @@ type stages struct {
 	normalizer *worker.Normalizer
 	group      string            // the normalizer's
 	on         map[string]string // tenants, by the platforms that are on
-	stops      []func()
+	stop       func()            // of metrics and health
 }
 
 // openStages connects both stages and lets them answer metrics.
@@ -77,12 +128,9 @@ func openStages(ctx context.Context, e worker.ExtractorSettings, n worker.Normal
 	if s.normalizer, err = worker.NewNormalizer(ctx, n, false, logger); err != nil {
 		return nil, err
 	}
-	for _, serve := range []func(*slog.Logger) (func(), error){s.extractor.Serve, s.normalizer.Serve} {
-		stop, err := serve(logger)
-		if err != nil {
-			return nil, err
-		}
-		s.stops = append(s.stops, stop)
+	s.stop, err = worker.Serve(s.extractor, s.normalizer, logger)
+	if err != nil {
+		return nil, err
 	}
 	return s, nil
 }
@@ -112,8 +160,8 @@ func ignoreCancelled(err error) error {
 }
 
 func (s *stages) close() error {
-	for _, stop := range s.stops {
-		stop()
+	if s.stop != nil {
+		s.stop()
 	}
 	var err error
 	if s.extractor != nil {

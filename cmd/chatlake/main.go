@@ -22,8 +22,9 @@ import (
 func main() {
 	// A reader that closes our output early (head, less) is no fault: the write fails instead, and the command ends.
 	signal.Ignore(syscall.SIGPIPE)
-	ctx, stop := worker.Signals(context.Background())
-	code := run(ctx, &tool{stdin: os.Stdin, out: newOutlet(os.Stdout), stderr: os.Stderr}, os.Args[1:])
+	t := &tool{stdin: os.Stdin, out: newOutlet(os.Stdout), stderr: os.Stderr}
+	ctx, stop := worker.Signals(context.Background(), t.cost)
+	code := run(ctx, t, os.Args[1:])
 	stop()
 	os.Exit(code)
 }

@@ -21,8 +21,8 @@ func (s *stages) idle() bool {
 // bring no more look-ups; so when no container has come meanwhile, none will.
 func (s *stages) quiet(ctx context.Context) (bool, error) {
 	n := s.extractor.Connection
-	before, err := endsOf(ctx, n, n.Topics.Containers)
-	if err != nil {
+	before, hidden, err := endsOf(ctx, n, n.Topics.Containers)
+	if err != nil || hidden {
 		return false, err
 	}
 	known, err := readLedger(ctx, n, allPartitions(n.Partitions))
@@ -37,21 +37,24 @@ func (s *stages) quiet(ctx context.Context) (bool, error) {
 			return false, err
 		}
 	}
-	after, err := endsOf(ctx, n, n.Topics.Containers)
+	after, _, err := endsOf(ctx, n, n.Topics.Containers)
 	return slices.Equal(before, after), err
 }
 
-// endsOf gives the end of what is committed in each partition of a topic.
-func endsOf(ctx context.Context, n *worker.Connection, topic string) ([]int64, error) {
-	ends := make([]int64, n.Partitions)
+// endsOf gives the end of each partition of a topic, and whether an open transaction hides something before one of them.
+func endsOf(ctx context.Context, n *worker.Connection, topic string) (ends []int64, hidden bool, err error) {
+	ends = make([]int64, n.Partitions)
 	for p := range ends {
+		if ends[p], err = n.Client.End(ctx, topic, int32(p)); err != nil {
+			return nil, false, err
+		}
 		_, stable, err := n.Client.Offsets(ctx, topic, int32(p))
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
-		ends[p] = stable
+		hidden = hidden || stable < ends[p]
 	}
-	return ends, nil
+	return ends, hidden, nil
 }
 
 // errMore ends a reading at the first record.
@@ -59,8 +62,12 @@ var errMore = errors.New("there is more")
 
 // normalized reports whether no raw page of a partition lies beyond what the normalizer's group has committed.
 func normalized(ctx context.Context, n *worker.Connection, group string, p int32) (bool, error) {
-	start, stable, err := n.Client.Offsets(ctx, n.Topics.RawPages, p)
+	end, err := n.Client.End(ctx, n.Topics.RawPages, p)
 	if err != nil {
+		return false, err
+	}
+	start, stable, err := n.Client.Offsets(ctx, n.Topics.RawPages, p)
+	if err != nil || stable < end {
 		return false, err
 	}
 	committed, err := n.Client.Committed(ctx, group, n.Topics.RawPages, p)

@@ -123,7 +123,11 @@ func (p *platform) listen(ctx context.Context, addr, flag string) error {
 	}
 	p.url, p.done = "http://"+l.Addr().String(), make(chan struct{})
 	quiet := slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug) // connections that faults cut are meant to be cut
-	p.server = &http.Server{Handler: p.api, ReadHeaderTimeout: 10 * time.Second, ErrorLog: quiet}
+	p.server = &http.Server{
+		Handler: p.api, ErrorLog: quiet, MaxHeaderBytes: 64 << 10,
+		ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+		WriteTimeout: 10 * time.Minute, // above every delay that a fault is worth asking for
+	}
 	go func() {
 		defer close(p.done)
 		_ = p.server.Serve(l) // ends with close; a listener that breaks shows in every call

@@ -84,7 +84,7 @@ func topicName(t schemas.Topics, word string) string {
 func newTailer(t *tool, n *worker.Connection, o tailOptions) *tailer {
 	return &tailer{
 		tailOptions: o, tool: t, client: n.Client, name: topicName(n.Topics, o.topic), total: n.Partitions,
-		show: newShower(o.topic, o.format == "json", n.Registry.Text),
+		show: newShower(o.topic, o.format == "json", n.Registry.Patient),
 	}
 }
 

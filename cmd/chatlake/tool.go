@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 
 	"github.com/spf13/cobra"
 
@@ -18,8 +19,17 @@ type tool struct {
 	stdin  io.Reader
 	out    *outlet
 	stderr io.Writer
-	output string // table or json
-	began  bool   // the command itself has begun: what failed before is about its arguments
+	output string      // table or json
+	began  bool        // the command itself has begun: what failed before is about its arguments
+	broker atomic.Bool // an embedded broker runs in this process
+}
+
+// cost says what ending at once costs.
+func (t *tool) cost() string {
+	if t.broker.Load() {
+		return "the embedded broker was cut off as by a kill: what it had acknowledged is kept, what was open is done again, and its next start takes longer"
+	}
+	return "what was written is kept; run the command again, which adds nothing twice"
 }
 
 // usageError is a wrong argument that only the command itself can see.
@@ -91,7 +101,7 @@ func noArguments(c *cobra.Command, args []string) error {
 	if c.HasSubCommands() {
 		what = "command"
 	}
-	return fmt.Errorf("unknown %s %q: see %s --help", what, args[0], c.CommandPath())
+	return fmt.Errorf("unknown %s %q: see %s --help", what, worker.Masked(args[0]), c.CommandPath())
 }
 
 const settingsHead = "\n\nSettings (environment):\n\n"

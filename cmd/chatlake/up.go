@@ -28,8 +28,8 @@ func (t *tool) upCommand() *cobra.Command {
 		Short: "Run a whole installation on this machine, with the real platforms",
 		Long: "Run an embedded Kafka-protocol broker and an embedded schema registry, kept on disk, and, where a platform has\n" +
 			"credentials (FEISHU_APP_ID, YUNXIN_APP_KEY), extractor and normalizer in the same process. For evaluation and small\n" +
-			"archives: one broker, no replication. Any Kafka client of this machine can join. Metrics and health of the two stages\n" +
-			"are at 127.0.0.1:9480 (HTTP_ADDR) and 127.0.0.1:9481; HTTP_ADDR set but empty turns both off." +
+			"archives: one broker, no replication. Any Kafka client of this machine can join. Metrics and health of both stages\n" +
+			"are at 127.0.0.1:9480 (HTTP_ADDR; set but empty: nowhere)." +
 			settingsHead + upSettings(),
 		Example: "  FEISHU_APP_ID=cli_… FEISHU_APP_SECRET=… chatlake up --data ./chatlake-data",
 	}, nil, func(ctx context.Context) error { return t.up(ctx, o) })
@@ -90,9 +90,6 @@ func planUp(o upOptions) (*upPlan, error) {
 	if err := worker.Load(&plan.normalizer); err != nil {
 		return nil, err
 	}
-	if addr, set := os.LookupEnv("HTTP_ADDR"); set && addr != "" {
-		plan.normalizer.HTTPAddr = "127.0.0.1:9481" // one variable cannot be the address of both
-	}
 	return plan, nil
 }
 
@@ -104,10 +101,12 @@ func (t *tool) up(ctx context.Context, o upOptions) error {
 	if err := checkDirectory(o.dir); err != nil {
 		return err
 	}
+	plan.cluster.Warn(plan.cluster.NewLogger(t.stderr))
 	quiet := plan.cluster
 	if quiet.LogLevel != "debug" {
 		quiet.LogLevel = "error" // the broker warns of every transaction that takes 5 ms
 	}
+	t.broker.Store(true)
 	in, err := openInstallation(ctx, local.Config{
 		Dir: o.dir, KafkaPort: o.kafkaPort, RegistryPort: o.registryPort, Logger: quiet.NewLogger(t.stderr),
 	}, plan.cluster)
@@ -115,8 +114,7 @@ func (t *tool) up(ctx context.Context, o upOptions) error {
 		return err
 	}
 	// The stages end before the broker does: a transaction that is open when it closes would be lost.
-	err = t.upRun(ctx, plan, in)
-	return errors.Join(err, in.server.Close())
+	return in.close(in.run(ctx, func(ctx context.Context) error { return t.upRun(ctx, plan, in) }))
 }
 
 func (t *tool) upRun(ctx context.Context, plan *upPlan, in *installation) error {

@@ -116,9 +116,6 @@ func TestFaultsAtRunTimeEndWithOne(t *testing.T) {
 	for name, tt := range map[string]struct {
 		env, args, words []string
 	}{
-		"no broker":             {[]string{"KAFKA_BROKERS=127.0.0.1:1"}, []string{"containers", "list"}, []string{"127.0.0.1:1", "KAFKA_BROKERS"}},
-		"no broker for topics":  {[]string{"KAFKA_BROKERS=127.0.0.1:1"}, []string{"topics", "create"}, []string{"127.0.0.1:1", "KAFKA_BROKERS"}},
-		"no registry":           {append(up[:1:1], "SCHEMA_REGISTRY_URL=http://127.0.0.1:1"), []string{"tail"}, []string{"127.0.0.1:1", "SCHEMA_REGISTRY_URL"}},
 		"no topics":             {append(up, "TOPIC_PREFIX=never"), []string{"containers", "list"}, []string{"never.containers", "topics create"}},
 		"simulator's port":      {nil, []string{"simulate", "--chats", "1", "--listen", "127.0.0.1:" + taken}, []string{taken, "--listen"}},
 		"broker's port":         {nil, []string{"up", "--data", t.TempDir(), "--kafka-port", taken, "--registry-port", "0"}, []string{taken, "--kafka-port"}},
@@ -136,6 +133,32 @@ func TestFaultsAtRunTimeEndWithOne(t *testing.T) {
 					t.Errorf("names a package of ours: %q", r.stderr)
 				}
 			}
+		})
+	}
+}
+
+// TestWhatDoesNotAnswerIsWaitedFor: a broker or registry that may be starting is asked for half a minute, which is said at
+// once, and then named with the remedy.
+func TestWhatDoesNotAnswerIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	up := installation(t)
+	for name, tt := range map[string]struct {
+		env, args []string
+		setting   string
+	}{
+		"no broker":            {[]string{"KAFKA_BROKERS=127.0.0.1:1"}, []string{"containers", "list"}, "KAFKA_BROKERS"},
+		"no broker for topics": {[]string{"KAFKA_BROKERS=127.0.0.1:1"}, []string{"topics", "create"}, "KAFKA_BROKERS"},
+		"no registry":          {append(up[:1:1], "SCHEMA_REGISTRY_URL=http://127.0.0.1:1"), []string{"tail"}, "SCHEMA_REGISTRY_URL"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := chatlake(t, tt.env, tt.args...)
+			said, last, _ := strings.Cut(r.stderr, "\n")
+			if !strings.Contains(said, "level=WARN") || !strings.Contains(said, "asked again") || !strings.Contains(said, "127.0.0.1:1") {
+				t.Errorf("waits without a word: %q", r.stderr)
+			}
+			r.stderr = last
+			oneLine(t, r, 1, "127.0.0.1:1", tt.setting)
 		})
 	}
 }

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"cmp"
+	"fmt"
 	"net"
 	"net/url"
 	"regexp"
@@ -24,6 +25,8 @@ func (c *Cluster) check() error {
 		return &SettingError{"TOPIC_PREFIX", "is not usable in a topic's name: letters, digits, '.', '_' and '-', at most 200"}
 	case c.Partitions < 1 || c.Partitions > 10000:
 		return &SettingError{"TOPIC_PARTITIONS", "is not between 1 and 10000"}
+	case c.MaxMessage < minMessageBytes || c.MaxMessage > maxMessageBytes:
+		return &SettingError{"TOPIC_MAX_MESSAGE_BYTES", fmt.Sprintf("is not between %d and %d", minMessageBytes, maxMessageBytes)}
 	case c.Replication > 100:
 		return &SettingError{"TOPIC_REPLICATION", "is not between 0 and 100"}
 	case !slices.Contains([]string{"", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}, c.SASL):
@@ -43,8 +46,14 @@ func (c *Cluster) check() error {
 	case c.LogFormat != "text" && c.LogFormat != "json":
 		return &SettingError{"LOG_FORMAT", "is neither text nor json"}
 	}
-	return checkURL("SCHEMA_REGISTRY_URL", c.RegistryURL)
+	return c.notes.checkURL("SCHEMA_REGISTRY_URL", c.RegistryURL)
 }
+
+// Bounds of what topics may take: below, not even small pages fit; above, no client of ours reads a batch.
+const (
+	minMessageBytes = 64 << 10
+	maxMessageBytes = 64 << 20
+)
 
 func notAddress(s string) bool {
 	host, port, err := net.SplitHostPort(s)
@@ -70,7 +79,8 @@ func checkListen(name, addr string) error {
 	return nil
 }
 
-func checkURL(name, value string) error {
+// checkURL refuses what is no address of a server, and notes where others can read along.
+func (n *notes) checkURL(name, value string) error {
 	u, err := url.Parse(value)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return &SettingError{name, "is not an http or https address"}
@@ -78,21 +88,38 @@ func checkURL(name, value string) error {
 	if u.User != nil {
 		return &SettingError{name, "holds credentials: give them in settings of their own"}
 	}
+	if u.Scheme == "http" && !loopback(u.Hostname()) {
+		n.note("%s is plain http, to a host that is not this one: whoever is on the way reads along, credentials included; use https", name)
+	}
 	return nil
 }
 
-func (f *Feishu) check() error {
+// loopback reports whether a host is this machine.
+func loopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || ip != nil && ip.IsLoopback()
+}
+
+func (f *Feishu) check(n *notes) error {
 	switch {
+	case strings.HasPrefix(string(f.AppSecret), appPrefix):
+		return &SettingError{"FEISHU_APP_SECRET", "begins with " + appPrefix + " as the id of an app does: it is in the wrong variable"}
 	case f.AppID == "" && f.AppSecret != "":
 		return &SettingError{"FEISHU_APP_ID", "is missing, though FEISHU_APP_SECRET is set"}
 	case f.AppID != "" && f.AppSecret == "":
 		return &SettingError{"FEISHU_APP_SECRET", "is missing (or FEISHU_APP_SECRET_FILE)"}
 	}
-	return f.checkTenant()
+	return f.checkTenant(n)
 }
 
+// appPrefix begins the id of every app of Feishu.
+const appPrefix = "cli_"
+
 // checkTenant checks what needs no secret.
-func (f *Feishu) checkTenant() error {
+func (f *Feishu) checkTenant(n *notes) error {
+	if f.AppID != "" && !strings.HasPrefix(f.AppID, appPrefix) {
+		n.note("FEISHU_APP_ID does not begin with %s as the ids of apps do: it names the tenant in every key, so make sure that it is no secret", appPrefix)
+	}
 	switch {
 	case f.PerMinute < 1:
 		return &SettingError{"FEISHU_RATE_PER_MINUTE", "is less than 1"}
@@ -102,22 +129,22 @@ func (f *Feishu) checkTenant() error {
 	if f.Tenant == "" {
 		f.Tenant = f.AppID
 	}
-	return checkURL("FEISHU_BASE_URL", f.BaseURL)
+	return n.checkURL("FEISHU_BASE_URL", f.BaseURL)
 }
 
-func (y *Yunxin) check() error {
+func (y *Yunxin) check(n *notes) error {
 	switch {
 	case y.AppKey == "" && y.AppSecret != "":
 		return &SettingError{"YUNXIN_APP_KEY", "is missing, though YUNXIN_APP_SECRET is set"}
 	case y.AppKey != "" && y.AppSecret == "":
 		return &SettingError{"YUNXIN_APP_SECRET", "is missing (or YUNXIN_APP_SECRET_FILE)"}
 	}
-	return y.checkTenant()
+	return y.checkTenant(n)
 }
 
 // checkTenant checks what needs no secret.
-func (y *Yunxin) checkTenant() error {
-	if err := checkURL("YUNXIN_BASE_URL", y.BaseURL); err != nil {
+func (y *Yunxin) checkTenant(n *notes) error {
+	if err := n.checkURL("YUNXIN_BASE_URL", y.BaseURL); err != nil {
 		return err
 	}
 	if y.PerSecond < 1 {
@@ -136,10 +163,14 @@ func (s *ExtractorSettings) check() error {
 	if err := s.Cluster.check(); err != nil {
 		return err
 	}
-	if err := s.Feishu.check(); err != nil {
+	if err := s.Platforms.check(); err != nil {
 		return err
 	}
-	if err := s.Yunxin.check(); err != nil {
+	s.Feishu.roots, s.Yunxin.roots = s.Platforms.roots, s.Platforms.roots
+	if err := s.Feishu.check(&s.notes); err != nil {
+		return err
+	}
+	if err := s.Yunxin.check(&s.notes); err != nil {
 		return err
 	}
 	switch {
@@ -158,7 +189,7 @@ func (s *ExtractorSettings) check() error {
 }
 
 // otherTopics are the prefix's topics that are not for messages, and the names that are kept for later.
-var otherTopics = []string{"containers", "checkpoints", "raw.pages", "deadletters", "conversations", "users", "reactions"}
+var otherTopics = []string{"containers", "checkpoints", "raw.pages", "deadletters", "conversations", "hints", "users", "reactions"}
 
 // checkOutput refuses a topic of the prefix that is not for messages. The registry would refuse most of them, but not the
 // raw pages, which have no schema: messages in it would be there for good. The prefix itself would share its dead letters.
@@ -208,8 +239,12 @@ func (s *ToolSettings) check() error {
 		return err
 	}
 	// Most commands call no platform: what names the tenant is enough.
-	if err := s.Feishu.checkTenant(); err != nil {
+	if err := s.Platforms.check(); err != nil {
 		return err
 	}
-	return s.Yunxin.checkTenant()
+	s.Feishu.roots, s.Yunxin.roots = s.Platforms.roots, s.Platforms.roots
+	if err := s.Feishu.checkTenant(&s.notes); err != nil {
+		return err
+	}
+	return s.Yunxin.checkTenant(&s.notes)
 }

@@ -3,10 +3,12 @@ package worker
 import (
 	"context"
 	"crypto/tls"
-	"fmt"
+	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,12 +32,14 @@ func (c *Cluster) NewLogger(w io.Writer) *slog.Logger {
 func (c *Cluster) Kafka(logger *slog.Logger) (*kafka.Client, error) {
 	config := kafka.Config{
 		Brokers: c.Brokers, Mechanism: c.SASL, Username: c.Username, Password: string(c.Password),
-		ClientID: "chatlake", Logger: logger,
+		ClientID: "chatlake", Logger: logger, MaxMessageBytes: int(c.MaxMessage),
 	}
 	if c.TLS {
-		t, err := kafka.TLSConfig(c.TLSCA, c.TLSCert, c.TLSKey)
+		t, err := certificates([3][2]string{
+			{"KAFKA_TLS_CA_FILE", c.TLSCA}, {"KAFKA_TLS_CERT_FILE", c.TLSCert}, {"KAFKA_TLS_KEY_FILE", c.TLSKey},
+		})
 		if err != nil {
-			return nil, &SettingError{"KAFKA_TLS_CA_FILE, KAFKA_TLS_CERT_FILE or KAFKA_TLS_KEY_FILE", "cannot be used: " + err.Error()}
+			return nil, err
 		}
 		config.TLS = t
 	}
@@ -51,7 +55,7 @@ func (c *Cluster) loopback() bool {
 		if err != nil {
 			host = b
 		}
-		if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		if !loopback(host) {
 			return false
 		}
 	}
@@ -59,12 +63,17 @@ func (c *Cluster) loopback() bool {
 }
 
 // Registry makes a client of the schema registry.
-func (c *Cluster) Registry() (*schemas.Registry, error) {
-	config := schemas.RegistryConfig{URL: c.RegistryURL, Username: c.RegistryUsername, Password: string(c.RegistryPassword)}
+func (c *Cluster) Registry(logger *slog.Logger) (*schemas.Registry, error) {
+	config := schemas.RegistryConfig{
+		URL: c.RegistryURL, Username: c.RegistryUsername, Password: string(c.RegistryPassword), Patience: startTime,
+		Waiting: func(err error) {
+			logger.Warn("the schema registry does not answer yet, or is busy: asked again", "for", startTime, "error", err)
+		},
+	}
 	if c.RegistryCA != "" {
-		t, err := kafka.TLSConfig(c.RegistryCA, "", "")
+		t, err := certificates([3][2]string{{"SCHEMA_REGISTRY_TLS_CA_FILE", c.RegistryCA}})
 		if err != nil {
-			return nil, &SettingError{"SCHEMA_REGISTRY_TLS_CA_FILE", "cannot be used: " + err.Error()}
+			return nil, err
 		}
 		config.TLS = &tls.Config{RootCAs: t.RootCAs, MinVersion: tls.VersionTLS12}
 	}
@@ -83,11 +92,12 @@ type Connection struct {
 // Connect reaches the cluster and the registry and verifies topics and schemas. output is another topic of messages, or
 // "" for the prefix's own.
 func (c *Cluster) Connect(ctx context.Context, output string, logger *slog.Logger) (*Connection, error) {
+	c.Warn(logger)
 	client, err := c.Kafka(logger)
 	if err != nil {
 		return nil, err
 	}
-	registry, err := c.Registry()
+	registry, err := c.Registry(logger)
 	if err != nil {
 		return nil, err
 	}
@@ -100,26 +110,43 @@ func (c *Cluster) Connect(ctx context.Context, output string, logger *slog.Logge
 }
 
 func (n *Connection) verify(ctx context.Context, c *Cluster, output string, logger *slog.Logger) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
-	if err := n.Client.Ping(ctx); err != nil {
-		return unreachable(err)
-	}
-	total, warnings, err := n.Client.VerifyTopics(ctx, c.topics(output, true))
+	waited, err := reach(ctx, n.Client.Ping, logger)
 	if err != nil {
 		return err
 	}
-	for _, w := range warnings {
-		logger.Warn(w)
-	}
-	n.Partitions = total
-	n.IDs, err = n.Registry.IDs(ctx, n.Topics.Schemas())
-	return err
+	return settle(ctx, waited, func() (err error) {
+		total, warnings, err := n.Client.VerifyTopics(ctx, c.topics(output, true))
+		if err != nil {
+			return err
+		}
+		if n.IDs, err = n.Registry.IDs(ctx, n.Topics.Schemas()); err != nil {
+			return err
+		}
+		n.Partitions = total
+		for _, w := range warnings {
+			logger.Warn(w)
+		}
+		return nil
+	})
 }
 
-// unreachable adds what to do about brokers that do not answer.
-func unreachable(err error) error {
-	return fmt.Errorf("%w: check KAFKA_BROKERS (and KAFKA_TLS, KAFKA_SASL_MECHANISM), or start 'chatlake up'", err)
+// warnOtherGroups says where another group reads the containers that this extractor's group should read alone: each page
+// would be read, and written, twice.
+func (n *Connection) warnOtherGroups(ctx context.Context, mine string, logger *slog.Logger) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	others, err := n.Client.OtherGroups(ctx, n.Topics.Containers, mine)
+	if err != nil {
+		logger.Debug("other groups were not looked for", "error", err)
+		return
+	}
+	if len(others) > 0 {
+		logger.Warn("another consumer group reads this prefix's containers: every page is extracted once for each group. "+
+			"Let all extractors of a prefix have the same EXTRACTOR_GROUP, and delete the offsets of a group that is no longer used",
+			"topic", n.Topics.Containers, "mine", mine, "others", strings.Join(others, " "))
+	}
 }
 
 // topics is what must exist: the five of the prefix, and a side-by-side output with its dead letters.
@@ -128,24 +155,30 @@ func (c *Cluster) topics(output string, compactCheckpoints bool) []kafka.Topic {
 	if output != "" && output != c.Prefix+".messages" {
 		topics = append(topics, kafka.OutputTopics(output, int(c.Partitions), int(c.Replication))...)
 	}
-	return topics
+	return kafka.LimitMessages(topics, int(c.MaxMessage))
 }
 
 // Prepare creates what is missing of the topics, and registers the schemas. It returns what it created.
 func (c *Cluster) Prepare(ctx context.Context, output string, compactCheckpoints bool, logger *slog.Logger) ([]string, error) {
+	c.Warn(logger)
 	client, err := c.Kafka(logger)
 	if err != nil {
 		return nil, err
 	}
 	defer client.Close()
-	registry, err := c.Registry()
+	registry, err := c.Registry(logger)
 	if err != nil {
 		return nil, err
 	}
-	if err := client.Ping(ctx); err != nil {
-		return nil, unreachable(err)
+	starting, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	if _, err := reach(starting, client.Ping, logger); err != nil {
+		return nil, err
 	}
 	topics := c.topics(output, compactCheckpoints)
+	if err := alike(ctx, client, topics); err != nil {
+		return nil, err
+	}
 	created, err := client.CreateTopics(ctx, topics)
 	if err != nil {
 		return created, err
@@ -155,14 +188,34 @@ func (c *Cluster) Prepare(ctx context.Context, output string, compactCheckpoints
 	} else if len(warnings) > 0 {
 		logger.Warn(strings.Join(warnings, "; "))
 	}
-	for _, t := range []schemas.Topics{schemas.NewTopics(c.Prefix, ""), schemas.NewTopics(c.Prefix, output)} {
-		for topic, s := range t.Schemas() {
-			if _, err := registry.Register(ctx, schemas.Subject(topic), s); err != nil {
-				return created, err
-			}
+	all := schemas.NewTopics(c.Prefix, "").Schemas()
+	maps.Copy(all, schemas.NewTopics(c.Prefix, output).Schemas())
+	for _, topic := range slices.Sorted(maps.Keys(all)) {
+		if _, err := registry.Register(ctx, schemas.Subject(topic), all[topic]); err != nil {
+			return created, err
 		}
 	}
 	return created, nil
+}
+
+// alike gives topics that are to be created the partitions and replication of those that exist: an older version, or an
+// operator by hand, may have made some with other numbers than the settings'.
+func alike(ctx context.Context, client *kafka.Client, topics []kafka.Topic) error {
+	shapes, err := client.Existing(ctx, topics)
+	if err != nil {
+		return err
+	}
+	for _, t := range topics { // the first that exists is the model; VerifyTopics refuses what differs from it
+		model, ok := shapes[t.Name]
+		if !ok {
+			continue
+		}
+		for i := range topics {
+			topics[i].Partitions, topics[i].Replication = model.Partitions, model.Replication
+		}
+		return nil
+	}
+	return nil
 }
 
 // owned lets a stage see its partition without knowing the broker.
@@ -172,9 +225,31 @@ func (o owned) Reader(topic string, from int64) pipeline.Reader {
 	return reader{o.Partition.Reader(topic, from)}
 }
 
+func (o owned) Commit(ctx context.Context, records []schemas.Record, next int64) error {
+	return staged(o.Partition.Commit(ctx, records, next))
+}
+
+// staged gives an error of the broker's side to a stage in the words that it knows.
+func staged(err error) error {
+	var large *kafka.TooLarge
+	if errors.As(err, &large) {
+		return &pipeline.TooLarge{Topic: large.Topic, Index: large.Index, Size: large.Size, Limit: large.Limit}
+	}
+	return err
+}
+
 type reader struct{ r *kafka.Reader }
 
 func (r reader) Read(ctx context.Context, wait time.Duration, maxBytes int) (pipeline.Batch, error) {
 	b, err := r.r.Read(ctx, wait, maxBytes)
-	return pipeline.Batch{Records: b.Records, Next: b.Next}, err
+	return batch(b), err
+}
+
+// batch gives what was read to a stage in the words that it knows.
+func batch(b kafka.Batch) pipeline.Batch {
+	out := pipeline.Batch{Records: b.Records, Next: b.Next}
+	for _, d := range b.Skipped {
+		out.Skipped = append(out.Skipped, pipeline.Damaged(d))
+	}
+	return out
 }

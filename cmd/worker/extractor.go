@@ -28,9 +28,14 @@ func NewExtractor(ctx context.Context, s ExtractorSettings, once bool, logger *s
 	if err != nil {
 		return nil, err
 	}
+	n.warnOtherGroups(ctx, s.Group, logger)
+	if err := s.Feishu.authenticate(ctx, logger); err != nil {
+		_ = n.Client.Close() // the first error is the one that matters
+		return nil, err
+	}
 	pacer := connectors.NewPacer(s.quotas())
 	pacer.SetShare(0, n.Partitions) // nothing is asked before partitions are owned
-	return &Extractor{
+	e := &Extractor{
 		Connection: n, Pacer: pacer, settings: s, once: once,
 		Stage: extract.New(extract.Config{
 			Topics: n.Topics, IDs: n.IDs,
@@ -39,7 +44,9 @@ func NewExtractor(ctx context.Context, s ExtractorSettings, once bool, logger *s
 			Platforms: s.platforms(pacer, logger),
 			Workers:   int(s.Workers), Patience: s.Patience, Once: once, Version: "chatlake/" + Version, Logger: logger,
 		}),
-	}, nil
+	}
+	e.ready.of(n.Client, nil)
+	return e, nil
 }
 
 // Run extracts until ctx ends or, once, until all containers have ended.
@@ -51,8 +58,8 @@ func (e *Extractor) Run(ctx context.Context) error {
 		Assigned: func(owned []int32, total int) {
 			e.Pacer.SetShare(len(owned), total)
 			e.Stage.Assigned()
-			e.ready.set()
 		},
+		Joined: e.ready.set,
 	}, func(ctx context.Context, p *kafka.Partition) error { return e.Stage.Partition(ctx, owned{p}) })
 }
 

@@ -2,12 +2,9 @@ package worker
 
 import "log/slog"
 
-// Serve answers metrics and health of the stage on its HTTP_ADDR until stop is called; an empty address serves nothing.
-func (e *Extractor) Serve(logger *slog.Logger) (stop func(), err error) {
-	return serve(e.settings.HTTPAddr, e.collectors(), &e.ready, logger)
-}
-
-// Serve answers metrics and health of the stage on its HTTP_ADDR until stop is called; an empty address serves nothing.
-func (r *Normalizer) Serve(logger *slog.Logger) (stop func(), err error) {
-	return serve(r.settings.HTTPAddr, r.collectors(), &r.ready, logger)
+// Serve answers metrics and health of both stages, which run in one process, at the extractor's HTTP_ADDR until stop is
+// called; an empty address serves nothing. It is ready when both stages are.
+func Serve(e *Extractor, r *Normalizer, logger *slog.Logger) (stop func(), err error) {
+	e.ready.others = []*readiness{&r.ready}
+	return serve(e.settings.HTTPAddr, append(e.collectors(), r.collectors()...), &e.ready, logger)
 }

@@ -60,7 +60,7 @@ func run(name, what string, settings any, p program) int {
 		fmt.Fprintf(o.stderr, "%s: %v\n", name, err)
 		return 2
 	}
-	ctx, stop := Signals(context.Background())
+	ctx, stop := Signals(context.Background(), func() string { return cutWorker })
 	defer stop()
 	exit, err := p.run(ctx, o)
 	if err != nil && ctx.Err() != nil && errors.Is(err, context.Canceled) {
@@ -77,7 +77,15 @@ func badArguments(err error, rest []string) string {
 	if err != nil {
 		return err.Error()
 	}
-	return "unexpected argument " + rest[0]
+	return "unexpected argument " + Masked(rest[0])
+}
+
+// Masked is an argument fit for an error: a setting that was given as an argument by mistake loses its value.
+func Masked(arg string) string {
+	if name, _, found := strings.Cut(arg, "="); found {
+		return name + "=…"
+	}
+	return arg
 }
 
 // ExitCode is 2 for settings that cannot be used, else the given one.
@@ -95,9 +103,12 @@ func OneLine(err error) string { return strings.Join(strings.Fields(err.Error())
 // stopTime is how long a program may take to stop; it is then ended, as its orchestrator would do soon after.
 const stopTime = 10 * time.Second
 
+// cutWorker is what it costs to end a worker at once: Kafka keeps what was committed, and what was not stays open.
+const cutWorker = "what was not committed is done again; until the open transactions time out (a minute), readers and the next worker of the group wait at them"
+
 // Signals gives a context that ends with SIGINT or SIGTERM. A second signal, or one that is not obeyed within stopTime,
-// ends the process at once.
-func Signals(parent context.Context) (context.Context, func()) {
+// ends the process at once; cost says what that costs.
+func Signals(parent context.Context, cost func() string) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(parent)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -109,13 +120,15 @@ func Signals(parent context.Context) (context.Context, func()) {
 		case <-done:
 			return
 		}
+		why := "not stopped within " + stopTime.String()
 		select {
 		case <-signals:
+			why = "stopped at once, by a second signal"
 		case <-time.After(stopTime):
 		case <-done:
 			return
 		}
-		fmt.Fprintln(os.Stderr, "not stopped in time: ended; what was not committed is done again")
+		fmt.Fprintf(os.Stderr, "%s: %s\n", why, cost())
 		os.Exit(1)
 	}()
 	return ctx, func() {

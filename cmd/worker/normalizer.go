@@ -30,18 +30,21 @@ func NewNormalizer(ctx context.Context, s NormalizerSettings, once bool, logger 
 	if err != nil {
 		return nil, err
 	}
-	index, err := links.Open(filepath.Join(s.StateDir, s.Group), logger)
+	state := filepath.Join(s.StateDir, s.Group)
+	index, err := links.Open(state, logger)
 	if err != nil {
 		_ = n.Client.Close() // the first error is the one that matters
 		return nil, err
 	}
-	return &Normalizer{
+	r := &Normalizer{
 		Connection: n, index: index, settings: s, once: once,
 		Stage: normalize.New(normalize.Config{
-			Topics: n.Topics, IDs: n.IDs,
+			Topics: n.Topics, IDs: n.IDs, Texts: n.Registry.Text,
 			Decoders: decoders, Index: index, Lookups: s.asks(), CommitInterval: s.Interval, Once: once, Version: "chatlake/" + Version, Logger: logger,
 		}),
-	}, nil
+	}
+	r.ready.of(n.Client, func() error { return writable(state) })
+	return r, nil
 }
 
 // asks reports whether link targets are asked for: a side-by-side replay leaves that to the output it stands beside.
@@ -54,8 +57,8 @@ func (r *Normalizer) Run(ctx context.Context) error {
 	n := r.Connection
 	return n.Client.Own(ctx, kafka.Ownership{
 		Group: r.settings.Group, Topic: n.Topics.RawPages, Once: r.once,
-		Writes:   []string{n.Topics.Messages, n.Topics.DeadLetters, n.Topics.Containers},
-		Assigned: func([]int32, int) { r.ready.set() },
+		Writes: []string{n.Topics.Messages, n.Topics.DeadLetters, n.Topics.Containers},
+		Joined: r.ready.set,
 	}, func(ctx context.Context, p *kafka.Partition) error { return r.Stage.Partition(ctx, owned{p}) })
 }
 

@@ -1,7 +1,10 @@
 package worker
 
 import (
+	"context"
+	"errors"
 	"log/slog"
+	"time"
 
 	"chatlake/connectors"
 	"chatlake/connectors/feishu"
@@ -20,10 +23,14 @@ var decoders = map[string]func() connectors.Decoder{
 func (s *ExtractorSettings) platforms(pacer *connectors.Pacer, logger *slog.Logger) map[string]extract.Platform {
 	on := map[string]extract.Platform{}
 	if f := &s.Feishu; f.AppID != "" {
-		on[schemas.Feishu] = extract.Platform{Source: feishu.NewSource(f.Call(pacer, logger), f.Tenant), TenantID: f.Tenant, AppID: f.AppID}
+		health := connectors.NewHealth(schemas.Feishu, logger)
+		on[schemas.Feishu] = extract.Platform{
+			Source: feishu.NewSource(f.watched(pacer, health, logger), f.Tenant), TenantID: f.Tenant, AppID: f.AppID, Health: health,
+		}
 	}
 	if y := &s.Yunxin; y.AppKey != "" {
-		on[schemas.Yunxin] = extract.Platform{Source: y.source(pacer, logger), TenantID: y.AppKey, AppID: y.AppKey}
+		health := connectors.NewHealth(schemas.Yunxin, logger)
+		on[schemas.Yunxin] = extract.Platform{Source: y.source(pacer, health, logger), TenantID: y.AppKey, AppID: y.AppKey, Health: health}
 	}
 	return on
 }
@@ -44,24 +51,64 @@ func (s *ExtractorSettings) quotas() map[string]connectors.Quota {
 	return all
 }
 
-// Call composes what every call of Feishu goes through: retried, each try paced, with the app's token.
+// compose is what every call of an API goes through: it is retried, each try waits for its budget, and is sent only where the
+// API is not out.
+func compose(call connectors.Call, pacer *connectors.Pacer, health *connectors.Health, logger *slog.Logger) connectors.Call {
+	return connectors.Retry(connectors.Pace(connectors.Watch(call, health), pacer), connectors.Policy{Pacer: pacer, Logger: logger})
+}
+
+// Call gives Feishu's API with the app's token.
 func (f *Feishu) Call(pacer *connectors.Pacer, logger *slog.Logger) connectors.Call {
-	call := feishu.NewCall(feishu.Config{
+	return f.watched(pacer, connectors.NewHealth(schemas.Feishu, logger), logger)
+}
+
+func (f *Feishu) watched(pacer *connectors.Pacer, health *connectors.Health, logger *slog.Logger) connectors.Call {
+	return compose(feishu.NewCall(f.config(logger)), pacer, health, logger)
+}
+
+// authenticateTime bounds how long a start waits for the platform to say whether it takes the app's credentials.
+const authenticateTime = 15 * time.Second
+
+// authenticate gives an error where the platform refuses the app's credentials. One that gives no answer says nothing of them:
+// the worker begins, and waits for it like for any outage.
+func (f *Feishu) authenticate(ctx context.Context, logger *slog.Logger) error {
+	if f.AppID == "" {
+		return nil
+	}
+	bounded, cancel := context.WithTimeout(ctx, authenticateTime)
+	defer cancel()
+	err := feishu.Authenticate(bounded, f.config(logger))
+	var e *connectors.Error
+	switch {
+	case err == nil:
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.As(err, &e) && e.Class == connectors.ClassFatal:
+		return err
+	default:
+		logger.Warn("the platform does not tell whether it takes the app's credentials: going on", "platform", schemas.Feishu, "error", err)
+	}
+	return nil
+}
+
+func (f *Feishu) config(logger *slog.Logger) feishu.Config {
+	return feishu.Config{
 		AppID: f.AppID, AppSecret: string(f.AppSecret), Tenant: f.Tenant, BaseURL: f.BaseURL,
-		ConnectorVersion: "chatlake/" + Version, Logger: logger,
-	})
-	return connectors.Retry(connectors.Pace(call, pacer), connectors.Policy{Pacer: pacer, Logger: logger})
+		ConnectorVersion: "chatlake/" + Version, RootCAs: f.roots, Logger: logger,
+	}
 }
 
-// Call composes what every call of Yunxin's API goes through: retried, each try paced and signed anew. An API that is
-// refused for its quota (416) rests as a whole, whichever container's call it was.
+// Call gives Yunxin's API, each try signed for itself. An API that is refused for its quota (416) rests as a whole, whichever
+// container's call it was.
 func (y *Yunxin) Call(pacer *connectors.Pacer, logger *slog.Logger) connectors.Call {
-	return connectors.Retry(connectors.Pace(yunxin.NewCall(y.config(logger)), pacer), connectors.Policy{Pacer: pacer, Logger: logger})
+	return compose(yunxin.NewCall(y.config(logger)), pacer, connectors.NewHealth(schemas.Yunxin, logger), logger)
 }
 
-func (y *Yunxin) source(pacer *connectors.Pacer, logger *slog.Logger) connectors.Source {
+// source reads with calls of the API and, retried but not paced, of the hosts of merged files.
+func (y *Yunxin) source(pacer *connectors.Pacer, health *connectors.Health, logger *slog.Logger) connectors.Source {
 	return yunxin.NewSource(yunxin.SourceConfig{
-		Call: y.Call(pacer, logger), Fetch: connectors.Retry(yunxin.NewFetch(y.config(logger)), connectors.Policy{Logger: logger}),
+		Call:   compose(yunxin.NewCall(y.config(logger)), pacer, health, logger),
+		Fetch:  connectors.Retry(connectors.Watch(yunxin.NewFetch(y.config(logger)), health), connectors.Policy{Logger: logger}),
 		AppKey: y.AppKey, APIVersion: y.APIVersion,
 	})
 }
@@ -69,6 +116,6 @@ func (y *Yunxin) source(pacer *connectors.Pacer, logger *slog.Logger) connectors
 func (y *Yunxin) config(logger *slog.Logger) yunxin.Config {
 	return yunxin.Config{
 		AppKey: y.AppKey, AppSecret: string(y.AppSecret), BaseURL: y.BaseURL, APIVersion: y.APIVersion, FileHosts: y.FileHosts,
-		ConnectorVersion: "chatlake/" + Version, Logger: logger,
+		ConnectorVersion: "chatlake/" + Version, RootCAs: y.roots, Logger: logger,
 	}
 }

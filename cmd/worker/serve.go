@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,13 +18,18 @@ import (
 	"chatlake/connectors"
 )
 
-// readiness tells whether a worker has joined its group.
-type readiness struct{ joined atomic.Bool }
+// Time-outs and limits of the server: a client that says nothing, or no end, is let go of. Who scrapes once in a while
+// connects again.
+const (
+	headerTime     = 5 * time.Second
+	readTime       = 10 * time.Second
+	writeTime      = 30 * time.Second
+	idleTime       = 15 * time.Second
+	maxHeaderBytes = 16 << 10
+)
 
-func (r *readiness) set() { r.joined.Store(true) }
-
-// serve answers /metrics, /healthz (the process lives) and /readyz (it has joined its group) until stop is called. An
-// empty address serves nothing.
+// serve answers /metrics, /healthz (loops turn) and /readyz (see readiness) until stop is called. An empty address serves
+// nothing.
 func serve(addr string, cs []prometheus.Collector, ready *readiness, logger *slog.Logger) (stop func(), err error) {
 	if addr == "" {
 		return func() {}, nil
@@ -32,32 +38,46 @@ func serve(addr string, cs []prometheus.Collector, ready *readiness, logger *slo
 	if err != nil {
 		return nil, fmt.Errorf("HTTP_ADDR %s cannot be listened on (choose another, or set it empty): %w", addr, err)
 	}
+	s := newServer(cs, ready)
+	ctx, cancel := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	all.Go(func() { ready.watch(ctx) })
+	all.Go(func() {
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			logger.Error("metrics and health are no longer served", "addr", addr, "error", err)
+		}
+	})
+	return func() {
+		cancel()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = s.Shutdown(ctx) // a scrape that hangs is cut by the end of the process
+		all.Wait()
+	}, nil
+}
+
+func newServer(cs []prometheus.Collector, ready *readiness) *http.Server {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(append(cs, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))...)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if !ready.joined.Load() {
-			http.Error(w, "not yet a member of the consumer group", http.StatusServiceUnavailable)
+	mux.HandleFunc("GET /healthz", answer(ready.healthy))
+	mux.HandleFunc("GET /readyz", answer(ready.ready))
+	return &http.Server{
+		Handler: mux, ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
+		MaxHeaderBytes: maxHeaderBytes,
+	}
+}
+
+// answer says ok, or 503 with what is wrong.
+func answer(lack func() error) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		if err := lack(); err != nil {
+			http.Error(w, OneLine(err), http.StatusServiceUnavailable)
 			return
 		}
 		fmt.Fprintln(w, "ok")
-	})
-	s := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			logger.Error("metrics and health are no longer served", "addr", addr, "error", err)
-		}
-	}()
-	return func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		defer cancel()
-		_ = s.Shutdown(ctx) // a scrape that hangs is cut by the end of the process
-		<-done
-	}, nil
+	}
 }
 
 func counter(name, help string, v *atomic.Int64) prometheus.Collector {

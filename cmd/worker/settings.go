@@ -1,8 +1,11 @@
 package worker
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
+	"log/slog"
 	"os"
 	"reflect"
 	"strconv"
@@ -20,46 +23,75 @@ type Cluster struct {
 	TLSCert  string `envconfig:"KAFKA_TLS_CERT_FILE" desc:"PEM file of the client certificate, for mutual TLS"`
 	TLSKey   string `envconfig:"KAFKA_TLS_KEY_FILE" desc:"PEM file of its key"`
 	SASL     string `envconfig:"KAFKA_SASL_MECHANISM" desc:"PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; empty: none"`
-	Username string `envconfig:"KAFKA_SASL_USERNAME" desc:"user name for SASL"`
-	Password Secret `envconfig:"KAFKA_SASL_PASSWORD" desc:"password for SASL"`
+	Username string `exact:"true" envconfig:"KAFKA_SASL_USERNAME" desc:"user name for SASL"`
+	Password Secret `exact:"blanks" envconfig:"KAFKA_SASL_PASSWORD" desc:"password for SASL"`
 
 	RegistryURL      string `envconfig:"SCHEMA_REGISTRY_URL" default:"http://localhost:8081" desc:"Confluent-compatible registry; may have a path, such as /apis/ccompat/v7"`
-	RegistryUsername string `envconfig:"SCHEMA_REGISTRY_USERNAME" desc:"user name for the registry"`
-	RegistryPassword Secret `envconfig:"SCHEMA_REGISTRY_PASSWORD" desc:"password for the registry"`
+	RegistryUsername string `exact:"true" envconfig:"SCHEMA_REGISTRY_USERNAME" desc:"user name for the registry"`
+	RegistryPassword Secret `exact:"blanks" envconfig:"SCHEMA_REGISTRY_PASSWORD" desc:"password for the registry"`
 	RegistryCA       string `envconfig:"SCHEMA_REGISTRY_TLS_CA_FILE" desc:"PEM file of the authorities to trust for the registry"`
 
 	Prefix      string `envconfig:"TOPIC_PREFIX" default:"im" desc:"first part of every topic's name"`
 	Partitions  Count  `envconfig:"TOPIC_PARTITIONS" default:"12" desc:"partitions of each topic, used only when topics are created; never changed afterwards"`
 	Replication Count  `envconfig:"TOPIC_REPLICATION" default:"0" desc:"replicas of each partition, used only when topics are created; 0: the broker's default"`
 
+	MaxMessage Count `envconfig:"TOPIC_MAX_MESSAGE_BYTES" default:"33554432" desc:"max.message.bytes of each topic, used only when topics are created; lower it where a hosted cluster's policy refuses 32 MiB: larger pages are then asked for again in smaller ones"`
+
 	LogLevel  string `envconfig:"LOG_LEVEL" default:"info" desc:"debug, info, warn or error"`
 	LogFormat string `envconfig:"LOG_FORMAT" default:"text" desc:"text, or json for machines"`
+
+	notes notes // what is to be warned about
+}
+
+// notes are warnings about settings, said once there is a logger.
+type notes []string
+
+func (n *notes) note(format string, args ...any) { *n = append(*n, fmt.Sprintf(format, args...)) }
+
+// Warn says what is odd about the settings. They have been loaded.
+func (c *Cluster) Warn(logger *slog.Logger) {
+	for _, n := range c.notes {
+		logger.Warn(n)
+	}
+	c.notes = nil
+}
+
+// Platforms is what the platforms have in common.
+type Platforms struct {
+	PlatformCA string `envconfig:"PLATFORM_TLS_CA_FILE" desc:"PEM file of authorities to trust for the platforms beside the system's, such as that of a proxy that opens TLS"`
+
+	roots *x509.CertPool // of PlatformCA; nil: the system's
 }
 
 // Feishu is the app of one Feishu or Lark tenant; without an app id the platform is off.
 type Feishu struct {
-	AppID     string `envconfig:"FEISHU_APP_ID" desc:"id of the app (cli_…); empty: Feishu is off"`
-	AppSecret Secret `envconfig:"FEISHU_APP_SECRET" desc:"secret of the app"`
-	Tenant    string `envconfig:"FEISHU_TENANT" desc:"names the tenant in keys (default: the app id); set once, never changed"`
+	AppID     string `exact:"true" envconfig:"FEISHU_APP_ID" desc:"id of the app (cli_…); empty: Feishu is off"`
+	AppSecret Secret `exact:"true" envconfig:"FEISHU_APP_SECRET" desc:"secret of the app"`
+	Tenant    string `exact:"true" envconfig:"FEISHU_TENANT" desc:"names the tenant in keys (default: the app id); set once, never changed"`
 	BaseURL   string `envconfig:"FEISHU_BASE_URL" default:"https://open.feishu.cn" desc:"https://open.larksuite.com for Lark"`
 	PerMinute Count  `envconfig:"FEISHU_RATE_PER_MINUTE" default:"1000" desc:"the app's quota per API and minute, shared by all extractors"`
 	PerSecond Count  `envconfig:"FEISHU_RATE_PER_SECOND" default:"50" desc:"the app's quota per API and second, shared by all extractors"`
+
+	roots *x509.CertPool // as of Platforms
 }
 
 // Yunxin is one NetEase Yunxin app; without an app key the platform is off. The app key names the tenant in keys.
 type Yunxin struct {
-	AppKey     string `envconfig:"YUNXIN_APP_KEY" desc:"key of the app, which names the tenant in keys; empty: Yunxin is off"`
-	AppSecret  Secret `envconfig:"YUNXIN_APP_SECRET" desc:"secret of the app"`
+	AppKey     string `exact:"true" envconfig:"YUNXIN_APP_KEY" desc:"key of the app, which names the tenant in keys; empty: Yunxin is off"`
+	AppSecret  Secret `exact:"true" envconfig:"YUNXIN_APP_SECRET" desc:"secret of the app"`
 	BaseURL    string `envconfig:"YUNXIN_BASE_URL" default:"https://open.yunxinapi.com" desc:"address of the API in the app's data centre"`
 	APIVersion string `envconfig:"YUNXIN_API_VERSION" default:"v2" desc:"v2 or v2.1, the part of the API's paths that names its version"`
 	PerSecond  Count  `envconfig:"YUNXIN_RATE_PER_SECOND" default:"50" desc:"the app's quota per API and second, shared by all extractors; above it the platform refuses an API for a minute"`
 	FileHosts  List   `envconfig:"YUNXIN_FILE_HOSTS" desc:"comma list of hosts (name or *.domain) that files of merged forwards may be fetched from, by https and never from a private address; a whole origin (http://127.0.0.1:9000) lifts both for that origin, for tests (default: the platform's own: *.netease.im, nim.nosdn.127.net, nos.netease.com, *.chatnos.com)"`
+
+	roots *x509.CertPool // as of Platforms
 }
 
 // ExtractorSettings are the settings of the extractor.
 type ExtractorSettings struct {
 	Cluster
 	HTTPAddr string `envconfig:"HTTP_ADDR" default:"127.0.0.1:9480" desc:"where /metrics, /healthz and /readyz listen; set but empty: nowhere"`
+	Platforms
 	Feishu
 	Yunxin
 	Group    string        `envconfig:"EXTRACTOR_GROUP" desc:"consumer group (default: <prefix>-extractor); its transactional ids are <group>-<partition>; all extractors of a prefix must share one: a second group reads and writes everything again"`
@@ -82,6 +114,7 @@ type NormalizerSettings struct {
 type ToolSettings struct {
 	Cluster
 	Output string `envconfig:"NORMALIZER_OUTPUT" desc:"topic of messages (default: <prefix>.messages) to create or to read"`
+	Platforms
 	Feishu
 	Yunxin
 }
@@ -105,17 +138,15 @@ func Load(settings any) error {
 	if err := unknown(os.Environ()); err != nil {
 		return err
 	}
+	var said notes
 	for _, f := range Fields(settings) {
-		v, set := os.LookupEnv(f.Name)
 		if f.Secret {
-			if err := fromFile(f.Name, v); err != nil {
+			if err := said.fromFile(f.Name); err != nil {
 				return err
 			}
 		}
-		if set && v == "" && f.Name != "HTTP_ADDR" {
-			if err := os.Unsetenv(f.Name); err != nil { // the library would take it as set, and skip the default
-				return &SettingError{f.Name, "cannot be read: " + err.Error()}
-			}
+		if err := said.tidy(f); err != nil {
+			return err
 		}
 	}
 	err := envconfig.Process("", settings)
@@ -126,8 +157,42 @@ func Load(settings any) error {
 	if err != nil {
 		return &SettingError{"settings", "cannot be read: " + err.Error()}
 	}
+	if v, ok := settings.(interface{ remember(notes) }); ok {
+		v.remember(said)
+	}
 	if v, ok := settings.(interface{ check() error }); ok {
 		return v.check()
+	}
+	return nil
+}
+
+func (c *Cluster) remember(said notes) { c.notes = append(c.notes, said...) }
+
+// tidy cuts blanks and invisible characters off the ends of a variable, refuses them within an id or credential, and takes
+// an empty one away: the library would take it as set, and skip the default.
+func (n *notes) tidy(f Field) error {
+	v, set := os.LookupEnv(f.Name)
+	if !set {
+		return nil
+	}
+	cut, what := Cut(v)
+	if what != "" {
+		n.note("%s: blanks or invisible characters at its ends were cut off (%s)", f.Name, what)
+		if err := os.Setenv(f.Name, cut); err != nil {
+			return &SettingError{f.Name, "cannot be read: " + err.Error()}
+		}
+	}
+	within := cut
+	if f.Blanks {
+		within = strings.ReplaceAll(cut, " ", "")
+	}
+	if point := Within(within); f.Exact && point != "" {
+		return &SettingError{f.Name, "holds a blank or invisible character (" + point + "): copy it again"}
+	}
+	if cut == "" && f.Name != "HTTP_ADDR" {
+		if err := os.Unsetenv(f.Name); err != nil {
+			return &SettingError{f.Name, "cannot be read: " + err.Error()}
+		}
 	}
 	return nil
 }
@@ -144,20 +209,33 @@ func typeWords(t string) string {
 	return "value"
 }
 
-// fromFile takes a secret from the file that NAME_FILE names; one newline at its end is not part of it.
-func fromFile(name, value string) error {
+// maxSecret is the most bytes of a file with a secret; a longer one is something else.
+const maxSecret = 64 << 10
+
+// fromFile takes a secret from the file that NAME_FILE names; one newline at its end is not part of it. No error repeats
+// the file's name: it is where secrets are put by mistake.
+func (n *notes) fromFile(name string) error {
 	path := os.Getenv(name + "_FILE")
 	if path == "" {
 		return nil
 	}
-	if value != "" {
+	if os.Getenv(name) != "" {
 		return &SettingError{name, "and " + name + "_FILE are both set: choose one"}
 	}
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return &SettingError{name + "_FILE", "cannot be read: " + err.Error()}
+		return &SettingError{name + "_FILE", "names a file that cannot be read: " + withoutPath(err)}
 	}
-	text := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
+	text, what := Cut(strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r"))
+	switch {
+	case what != "":
+		n.note("%s_FILE: blanks or invisible characters at the ends of the file's text were cut off (%s)", name, what)
+	case len(text) > maxSecret:
+		return &SettingError{name + "_FILE", fmt.Sprintf("names a file of more than %d bytes, which is no secret", maxSecret)}
+	}
+	if strings.ContainsRune(text, 0) {
+		return &SettingError{name + "_FILE", "names a file that holds a zero byte (U+0000), as one in UTF-16 does: save it as UTF-8"}
+	}
 	if err := os.Setenv(name, text); err != nil {
 		return &SettingError{name + "_FILE", "holds what no setting can hold: " + err.Error()}
 	}
@@ -165,6 +243,15 @@ func fromFile(name, value string) error {
 		return &SettingError{name + "_FILE", "cannot be read: " + err.Error()}
 	}
 	return nil
+}
+
+// withoutPath is the reason of a failed call on a file without its name.
+func withoutPath(err error) string {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err.Error()
+	}
+	return "it cannot be used"
 }
 
 // ownPrefixes begin names that are ours alone: one that no program knows is a mistake.
@@ -205,6 +292,8 @@ func injected(name string) bool {
 type Field struct {
 	Name, Default, Meaning string
 	Secret                 bool
+	Exact                  bool // an id or credential: no blank or invisible character within
+	Blanks                 bool // a plain blank within is fine: a pass phrase
 }
 
 // Fields lists the settings of a settings struct, in order.
@@ -217,9 +306,13 @@ func Fields(settings any) []Field {
 			out = append(out, Fields(reflect.New(f.Type).Interface())...)
 			continue
 		}
+		if !f.IsExported() {
+			continue
+		}
+		exact := f.Tag.Get("exact")
 		out = append(out, Field{
 			Name: f.Tag.Get("envconfig"), Default: f.Tag.Get("default"), Meaning: f.Tag.Get("desc"),
-			Secret: f.Type == reflect.TypeFor[Secret](),
+			Secret: f.Type == reflect.TypeFor[Secret](), Exact: exact != "", Blanks: exact == "blanks",
 		})
 	}
 	return out

@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"os"
@@ -273,4 +274,12 @@ func TestHelpListsEverySetting(t *testing.T) {
 			t.Errorf("--help does not tell %s", f.Name)
 		}
 	}
+}
+
+// cancelled is a context that has ended, for what must fail before it reaches anything.
+func cancelled(t *testing.T) context.Context {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	return ctx
 }

@@ -26,6 +26,9 @@ type Platform struct {
 	NewDecoder func() connectors.Decoder
 	// Containers are those to read, to an end without failure. At least one has three pages or more.
 	Containers []*schemas.Container
+	// Failing are those that never come to an end by themselves: page tokens in a circle, the same page again and again,
+	// tokens that are always refused. Each is to fail after its first page, and the fake answers a request always alike.
+	Failing []*schemas.Container
 	// Secrets must not be seen in what a source tells: the app's secret, its tokens, signatures.
 	Secrets []string
 }
@@ -44,6 +47,10 @@ type Running struct {
 func Run(t *testing.T, p Platform) {
 	t.Run("pages", func(t *testing.T) { each(t, p, testPages) })
 	t.Run("resume", func(t *testing.T) { each(t, p, testResume) })
+	t.Run("page by page", func(t *testing.T) { each(t, p, testPageByPage) })
+	t.Run("failing", func(t *testing.T) { eachOf(t, p, p.Failing, testFailing) })
+	t.Run("limit", func(t *testing.T) { each(t, p, testLimit) })
+	t.Run("topic", func(t *testing.T) { each(t, p, testTopic) })
 	t.Run("stop", func(t *testing.T) { each(t, p, testStop) })
 	t.Run("cancel", func(t *testing.T) { each(t, p, testCancel) })
 	t.Run("size", func(t *testing.T) { testSize(t, p) })
@@ -52,7 +59,11 @@ func Run(t *testing.T, p Platform) {
 }
 
 func each(t *testing.T, p Platform, test func(*testing.T, Platform, *schemas.Container)) {
-	for _, c := range p.Containers {
+	eachOf(t, p, p.Containers, test)
+}
+
+func eachOf(t *testing.T, p Platform, containers []*schemas.Container, test func(*testing.T, Platform, *schemas.Container)) {
+	for _, c := range containers {
 		t.Run(strings.ReplaceAll(c.Kind+" "+c.ID, "/", "_"), func(t *testing.T) { test(t, p, c) })
 	}
 }
@@ -160,13 +171,13 @@ func checkFound(t *testing.T, i int, found []schemas.Container) {
 	}
 }
 
-// shape is what must be the same whenever a page is read: all but the time and the platform's request ids.
+// shape is what must be the same whenever a page is read: all but the time, the platform's request ids and the memory.
 func shape(page *connectors.Page) string {
 	var b strings.Builder
 	for _, r := range responses(page) {
 		fmt.Fprintf(&b, "%s %s %d %s %q %s\n%s\n", r.Type, r.Request, r.HTTPStatus, r.Code, r.Error, r.Subject, r.Body)
 	}
-	fmt.Fprintf(&b, "%+v %d %+v %t %v", page.Found, page.Items, page.Next, page.Final, page.Failed)
+	fmt.Fprintf(&b, "%+v %d %+v %t %v", page.Found, page.Items, forgotten(page.Next), page.Final, page.Failed)
 	return b.String()
 }
 
@@ -183,17 +194,6 @@ func samePages(t *testing.T, want, got []*connectors.Page) bool {
 		}
 	}
 	return true
-}
-
-// testResume reads on from each page with a source that has not seen what was before.
-func testResume(t *testing.T, p Platform, c *schemas.Container) {
-	all := read(t, p.Start(t).Source, c, connectors.Position{})
-	for i, page := range all {
-		rest := read(t, p.Start(t).Source, c, page.Next)
-		if !samePages(t, all[i+1:], rest) {
-			t.Fatalf("reading on after page %d gives other pages", i)
-		}
-	}
 }
 
 // testStop leaves the sequence after its first page.
@@ -289,6 +289,9 @@ func testSize(t *testing.T, p Platform) {
 		for _, page := range pages {
 			items += page.Items
 		}
+	}
+	if len(p.Failing) == 0 {
+		t.Error("no container fails: nothing is shown of what a source remembers")
 	}
 	if most < 3 || items < 10 {
 		t.Errorf("the longest container has %d pages and all have %d messages: too little to show anything", most, items)

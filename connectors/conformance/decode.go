@@ -33,13 +33,7 @@ func groups(t *testing.T, p Platform) []group {
 			for i := range page.Opening {
 				all = append(all, group{[]schemas.Page{rawPage(c, &page.Opening[i], 0)}, -1})
 			}
-			var pages []schemas.Page
-			for i := range page.Expansions {
-				pages = append(pages, rawPage(c, &page.Expansions[i], number))
-			}
-			last := rawPage(c, &page.Response, number)
-			last.Final = page.Final
-			g := group{append(pages, last), page.Items}
+			g := group{rawPages(c, page, number), page.Items}
 			for i := range g.pages {
 				if expands := i < len(g.pages)-1; g.pages[i].Expansion() != expands {
 					t.Errorf("%s: page %d of the group is taken for an expansion: %t", &g, i, !expands)
@@ -49,6 +43,17 @@ func groups(t *testing.T, p Platform) []group {
 		}
 	}
 	return all
+}
+
+// rawPages gives a page as it is written: with its expansions before it.
+func rawPages(c *schemas.Container, page *connectors.Page, number int64) []schemas.Page {
+	var pages []schemas.Page
+	for i := range page.Expansions {
+		pages = append(pages, rawPage(c, &page.Expansions[i], number))
+	}
+	last := rawPage(c, &page.Response, number)
+	last.Final = page.Final
+	return append(pages, last)
 }
 
 func rawPage(c *schemas.Container, r *connectors.Response, number int64) schemas.Page {

@@ -5,9 +5,9 @@ package feishu
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -34,9 +34,12 @@ type Config struct {
 	BaseURL   string // DefaultBaseURL if ""
 	// ConnectorVersion is sent as User-Agent, such as chatlake/1.0.
 	ConnectorVersion string
-	// Client makes the requests, without following redirects or keeping cookies; nil: one that honours HTTPS_PROXY.
+	// Client makes the requests, without following redirects or keeping cookies; nil: one that honours HTTPS_PROXY and trusts
+	// RootCAs.
 	Client *http.Client
-	Logger *slog.Logger // nil: none
+	// RootCAs are the authorities that a client of our own trusts, see connectors.Trust; nil: the system's.
+	RootCAs *x509.CertPool
+	Logger  *slog.Logger // nil: none
 }
 
 // Validate reports a setting that cannot work. It names settings, never their values.
@@ -72,13 +75,28 @@ type caller struct {
 	appID, secret string
 	pacer         *connectors.Pacer // of the token endpoint
 	tokens        *tokens
+	stubborn      stubborn
 }
 
 // NewCall gives calls with the app's tenant access token, which it fetches, keeps fresh and, when it is refused,
 // replaces once. Each call is one attempt, or two where the token was refused, as Calls of its outcome tells; waiting
 // and trying again are for connectors.Pace and connectors.Retry. Bodies come back as they were sent. Errors are
 // *connectors.Error, classed by endpoint and code, or ctx's; they hold neither the secret nor a token.
-func NewCall(cfg Config) connectors.Call {
+func NewCall(cfg Config) connectors.Call { return newCaller(cfg).call }
+
+// Authenticate asks for a token, a few times where the platform gives no answer. It returns nil when one came; else a
+// *connectors.Error, ClassFatal where the credentials are refused, or ctx's.
+func Authenticate(ctx context.Context, cfg Config) error {
+	c := newCaller(cfg)
+	call := connectors.Retry(func(ctx context.Context, _ connectors.Request) (*connectors.Response, error) {
+		_, _, err := c.fetchToken(ctx)
+		return &connectors.Response{}, err
+	}, connectors.Policy{Logger: cfg.Logger})
+	_, err := call(ctx, connectors.Request{API: tokenAPI, Method: http.MethodPost, Path: tokenPath})
+	return err
+}
+
+func newCaller(cfg Config) *caller {
 	base := cfg.BaseURL
 	if base == "" {
 		base = DefaultBaseURL
@@ -87,13 +105,17 @@ func NewCall(cfg Config) connectors.Call {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	client := cfg.Client
+	if client == nil {
+		client = &http.Client{Transport: connectors.TrustingTransport(cfg.RootCAs)}
+	}
 	c := &caller{
-		client: connectors.APIClient(cfg.Client), base: strings.TrimRight(base, "/"), agent: cfg.ConnectorVersion,
+		client: connectors.APIClient(client), base: strings.TrimRight(base, "/"), agent: cfg.ConnectorVersion,
 		appID: cfg.AppID, secret: cfg.AppSecret,
 		pacer: connectors.NewPacer(map[string]connectors.Quota{tokenAPI: tokenQuota}),
 	}
 	c.tokens = &tokens{fetch: c.fetchToken, log: log.With("app", cfg.AppID)}
-	return c.call
+	return c
 }
 
 func (c *caller) call(ctx context.Context, r connectors.Request) (*connectors.Response, error) {
@@ -103,7 +125,10 @@ func (c *caller) call(ctx context.Context, r connectors.Request) (*connectors.Re
 	}
 	resp, err := c.attempt(ctx, &r, token)
 	if !tokenRefused(err) {
-		return resp, err
+		if err == nil {
+			c.tokens.took()
+		}
+		return c.withoutCards(ctx, r, token, resp, err)
 	}
 	c.tokens.drop(token)
 	fresh, err := c.tokens.get(ctx)
@@ -118,6 +143,7 @@ func (c *caller) call(ctx context.Context, r connectors.Request) (*connectors.Re
 	}
 	resp, err = c.attempt(ctx, &r, fresh)
 	if err == nil {
+		c.tokens.took()
 		resp.Calls++
 		return resp, nil
 	}
@@ -127,6 +153,9 @@ func (c *caller) call(ctx context.Context, r connectors.Request) (*connectors.Re
 	e.Calls++
 	switch {
 	case e.Class != connectors.ClassToken:
+	case fresh == token && c.tokens.taken():
+		// It was taken before: refused by chance, or by a part of the platform that is not well.
+		e.Class = connectors.ClassUnavailable
 	case fresh == token:
 		e.Class = connectors.ClassFatal
 		e.Message += "; the platform gives the same token again, so the app, FEISHU_BASE_URL or the tenant is not the right one for this API"
@@ -199,9 +228,13 @@ func (c *caller) send(ctx context.Context, r *connectors.Request, show credentia
 // judge fills in the answer's code and gives the error that it means, nil where all is well.
 func (c *caller) judge(r *connectors.Request, a *connectors.Reply, resp *connectors.Response) *connectors.Error {
 	if a.TooLarge {
-		resp.Error, resp.Body = connectors.CodeTooLarge, nil // a part of a body is no body
+		resp.Body = nil // a part of a body is no body
+		if !a.Object() {
+			return c.unreadable(a)
+		}
+		resp.Error = connectors.CodeTooLarge
 		return &connectors.Error{
-			Class: connectors.ClassItem, Code: connectors.CodeTooLarge, Message: fmt.Sprintf("the body is longer than %d bytes", connectors.MaxBody),
+			Class: connectors.ClassItem, Code: connectors.CodeTooLarge, Message: "the body is refused", Err: refuseBody(r, a.Body, connectors.ErrTooLarge),
 		}
 	}
 	if a.Err != nil {
@@ -213,7 +246,7 @@ func (c *caller) judge(r *connectors.Request, a *connectors.Reply, resp *connect
 	if err != nil && json.Valid(a.Body) {
 		// It came whole, beyond what the parser takes, and would come so again: asking for ever would hold up the container.
 		resp.Error = connectors.CodeTooComplex
-		return &connectors.Error{Class: connectors.ClassItem, Code: connectors.CodeTooComplex, Message: "the body is refused", Err: err}
+		return &connectors.Error{Class: connectors.ClassItem, Code: connectors.CodeTooComplex, Message: "the body is refused", Err: refuseBody(r, a.Body, err)}
 	}
 	code, ok := envelope.Get("code").Int()
 	if err != nil || !ok {
@@ -227,6 +260,9 @@ func (c *caller) judge(r *connectors.Request, a *connectors.Reply, resp *connect
 	e := &connectors.Error{Class: v.class, Code: resp.Code, Message: v.means}
 	if code == 0 {
 		e.Code = statusCode(a.Status)
+		if e.Code == connectors.CodeRedirect {
+			_, e.Message = a.Strange("FEISHU_BASE_URL")
+		}
 	}
 	if said := c.said(envelope); said != "" {
 		e.Message += ": " + said
@@ -240,20 +276,23 @@ func (c *caller) judge(r *connectors.Request, a *connectors.Reply, resp *connect
 // broken is the error of an answer that did not come, or not whole. It keeps the words of the cause only: those may
 // have to be redacted, and an attempt that ran out of its own time must not look like the caller's context.
 func (c *caller) broken(a *connectors.Reply) *connectors.Error {
-	e := &connectors.Error{Class: connectors.ClassUnavailable, Err: errors.New(c.redact(a.Err.Error()))}
+	e := &connectors.Error{Class: connectors.ClassUnavailable}
 	if a.Status == http.StatusTooManyRequests {
 		e.Class, e.RetryAfter = connectors.ClassThrottled, reset(a)
 	}
 	e.Code, e.Message = fault(a)
+	e.Message = c.redact(e.Message)
+	if e.Code != connectors.CodeCertificate && e.Code != connectors.CodeProxy { // their words are the message's
+		e.Err = errors.New(c.redact(a.Err.Error()))
+	}
 	return e
 }
 
 // unreadable is the error of a body that is not the platform's envelope, such as a gateway's page in HTML.
 func (c *caller) unreadable(a *connectors.Reply) *connectors.Error {
-	e := &connectors.Error{
-		Class: connectors.ClassUnavailable, Code: connectors.CodeUnreadable,
-		Message: fmt.Sprintf("HTTP status %d with a body of %d bytes that is not the API's JSON", a.Status, len(a.Body)),
-	}
+	e := &connectors.Error{Class: connectors.ClassUnavailable}
+	e.Code, e.Message = a.Strange("FEISHU_BASE_URL")
+	e.Message = c.redact(e.Message)
 	if v := classifyStatus(a.Status); v.class == connectors.ClassThrottled {
 		e.Class, e.Message = v.class, v.means
 	}

@@ -93,7 +93,7 @@ func TestCallClassesAnswers(t *testing.T) {
 		{"package used up", listRequest, 429, nil, `{"code":99991406}`, connectors.ClassUnavailable, "99991406", 0},
 		{"500 unknown code", listRequest, 500, nil, `{"code":4711}`, connectors.ClassUnavailable, "4711", 0},
 		{"500 known code", listRequest, 500, nil, `{"code":230002}`, c, "230002", 0},
-		{"502 in HTML", listRequest, 502, nil, `<html>bad gateway</html>`, connectors.ClassUnavailable, "unreadable", 0},
+		{"502 in HTML", listRequest, 502, nil, `<html>bad gateway</html>`, connectors.ClassUnavailable, "http_502", 0},
 		{"503 with code 0", listRequest, 503, nil, `{"code":0}`, connectors.ClassUnavailable, "http_503", 0},
 		{"404 with code 0", listRequest, 404, nil, `{"code":0}`, connectors.ClassUnavailable, "http_404", 0},
 		{"HTML with 200", listRequest, 200, nil, `<!doctype html><title>proxy</title>`, connectors.ClassUnavailable, "unreadable", 0},
@@ -229,7 +229,7 @@ func TestCallFaults(t *testing.T) {
 		}, connectors.ClassItem, "too_complex", deep},
 		{"redirect", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, other.URL, http.StatusFound)
-		}, connectors.ClassUnavailable, "unreadable", "-"},
+		}, connectors.ClassUnavailable, "redirect", "-"},
 		{"redirect in JSON", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", other.URL)
 			w.WriteHeader(http.StatusFound)

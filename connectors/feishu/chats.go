@@ -35,7 +35,7 @@ type Chat struct {
 func Chats(ctx context.Context, call connectors.Call) iter.Seq2[Chat, error] {
 	return func(yield func(Chat, error) bool) {
 		token, unnamed := "", 0
-		seen, guard := make(map[string]bool), newGuard("")
+		seen, guard := make(map[string]bool), memory{}
 		for {
 			page, err := chatsAt(ctx, call, token)
 			if err != nil {
@@ -56,7 +56,7 @@ func Chats(ctx context.Context, call connectors.Call) iter.Seq2[Chat, error] {
 			if !page.more {
 				break
 			}
-			if failed := guard.check(&page.listing); failed != nil {
+			if failed := guard.follow(&page.listing); failed != nil {
 				yield(Chat{}, chatsError(failed.Code, failed.Message))
 				return
 			}

@@ -2,6 +2,7 @@ package feishu
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -49,7 +50,7 @@ var anywhere = verdicts(
 	rule{connectors.ClassFatal, remedyApp, []int64{99991662, 99991673, 20009, 11207, 11210, 232004, 232034, 232024}},
 	rule{connectors.ClassFatal, remedyScope, []int64{99991672, 99991676, 99991679}},
 	rule{connectors.ClassFatal, "a security policy of the tenant refuses the app", []int64{21000, 21001}},
-	rule{connectors.ClassFatal, "the address is not one of the platform's API; check FEISHU_BASE_URL", []int64{99991201, 99991301, 30005}},
+	rule{connectors.ClassFatal, "the address is not one of the platform's API; check FEISHU_BASE_URL", noAddress},
 	rule{connectors.ClassFatal, remedyBot, []int64{230006, 232025, 11205, 11240}},
 	rule{connectors.ClassContainer, "the bot is not in the chat; add the app to it", []int64{230002}},
 	rule{connectors.ClassContainer, "the user is outside of the app's availability or has left", []int64{230013}},
@@ -70,8 +71,19 @@ var anywhere = verdicts(
 	rule{connectors.ClassItem, "the message is about to destroy itself", []int64{230111}},
 )
 
+// ofOne are the codes that a chat or thread is refused with for what it is itself. Any other may be about the app: where
+// chat after chat is refused with it, it is.
+var ofOne = []int64{230002, 230013, 230019, 230073, 230110, 231203, 231004, 232009}
+
+// isWide reports whether a code is the platform's and may be about more than one conversation.
+func isWide(code string) bool {
+	n, err := strconv.ParseInt(code, 10, 64)
+	return err == nil && !slices.Contains(ofOne, n)
+}
+
 var (
 	internalErrors  = []int64{1500, 1503, 1642, 1663, 1668, 2200, 5000, 10101, 10105, 55001, 105001}
+	noAddress       = []int64{99991201, 99991301, 30005}
 	invalidRequests = []int64{230001, 232001, 231001, 231012, 231014, 99992402, 9499, 4000, 10001, 10100}
 	// refusedCursors are what a page token that is not taken any more may be answered with. Which one the platform uses
 	// is not documented.
@@ -86,8 +98,10 @@ var at = map[string]map[int64]verdict{
 	schemas.FeishuMessagesGet: verdicts(
 		rule{connectors.ClassSticky, "internal error of the platform about this message", internalErrors},
 		rule{connectors.ClassItem, "the request for this message is not valid", invalidRequests},
+		rule{connectors.ClassItem, "the message's id leads to no address of the platform's API", noAddress},
 	),
 	schemas.FeishuChatsGet: verdicts(
+		rule{connectors.ClassContainer, "the chat's id leads to no address of the platform's API", noAddress},
 		rule{connectors.ClassSticky, "internal error of the platform about this chat", internalErrors},
 	),
 	tokenAPI: verdicts(

@@ -2,7 +2,6 @@ package feishu
 
 import (
 	"encoding/json"
-	"hash/maphash"
 
 	"chatlake/connectors"
 	"chatlake/schemas"
@@ -59,57 +58,45 @@ const (
 	maxToken = 8 << 10 // bytes; tokens seen are some 100. It goes into an address, a header and a checkpoint.
 )
 
-var tokenSeed = maphash.MakeSeed()
-
-// guard notices a listing that runs in circles. It looks at what has happened since the last start or resumption.
-type guard struct {
-	tokens map[uint64]struct{} // hashes: a container may have many thousand pages
-	before map[string]struct{} // ids of the page before
-	stale  int
+// memory is what a walk keeps in Position.Memory: what it has seen since the last start or resumption. It is a value that
+// no later page changes, so that a page may be read again from the position before it.
+type memory struct {
+	guard   connectors.Guard
+	refused resumption
+	size    connectors.PageSize
 }
 
-func newGuard(token string) *guard {
-	g := &guard{tokens: make(map[uint64]struct{})}
-	if token != "" {
-		g.repeated(token)
+// memoryOf takes up the memory of a position; without one counting begins with its page token.
+func memoryOf(from connectors.Position, m mark) memory {
+	if kept, ok := from.Memory.(memory); ok {
+		return kept
 	}
-	return g
+	var fresh memory
+	if m.Token != "" {
+		fresh.guard, _ = fresh.guard.Token(m.Token)
+	}
+	return fresh
 }
 
-// repeated reports whether token was seen before, and remembers it.
-func (g *guard) repeated(token string) bool {
-	h := maphash.String(tokenSeed, token)
-	_, seen := g.tokens[h]
-	g.tokens[h] = struct{}{}
-	return seen
-}
-
-// check looks at a page that says that there is more, and gives the reason why it must not be followed, or nil.
-func (g *guard) check(l *listing) *connectors.Failure {
-	ids, fresh := make(map[string]struct{}, len(l.items)), false
+// follow looks at a page that says that there is more, and gives the reason why it must not be followed, or nil.
+func (m *memory) follow(l *listing) (failed *connectors.Failure) {
+	ids := make([]string, len(l.items))
 	for i := range l.items {
-		id := l.items[i].id
-		if id == "" {
-			continue
-		}
-		ids[id] = struct{}{}
-		if _, old := g.before[id]; !old {
-			fresh = true
-		}
+		ids[i] = l.items[i].id
 	}
-	g.before = ids
-	g.stale++
-	if fresh {
-		g.stale = 0
-	}
+	var stale int
+	m.guard, stale = m.guard.Page(ids)
 	switch {
 	case l.token == "":
 		return &connectors.Failure{Code: reasonMissing, Message: "the platform says that there is more but gives no page token"}
 	case len(l.token) > maxToken:
 		return &connectors.Failure{Code: reasonTooLong, Message: "the platform gives a page token that is too long to be one"}
-	case g.repeated(l.token):
+	}
+	var seen bool
+	switch m.guard, seen = m.guard.Token(l.token); {
+	case seen:
 		return &connectors.Failure{Code: reasonRepeated, Message: "the platform gives a page token that it gave before"}
-	case g.stale >= maxStale:
+	case stale >= maxStale:
 		return &connectors.Failure{Code: reasonStale, Message: "50 pages in a row showed nothing new"}
 	}
 	return nil

@@ -207,7 +207,7 @@ func TestMergedForwardsAreExpanded(t *testing.T) {
 	same(t, "expansions", got, []string{
 		"om_1 " + line("om_1") + ` code 0 error "" calls 1`,
 		"om_3 " + line("om_3") + ` code 230110 error "" calls 1`,
-		"om_4 " + line("om_4") + ` code 2200 error "internal_error" calls 5`,
+		"om_4 GET /open-apis/im/v1/messages/om_4?with_sender_name=true" + ` code 2200 error "internal_error" calls 8`,
 		"om/5 " + line("om%2F5") + ` code 4711 error "unknown_code" calls 4`,
 	})
 	if len(pages[0].Expansions) != 44 || pages[0].Expansions[43].Subject != "om_x39" {

@@ -4,7 +4,10 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"sync"
+	"time"
 
 	"chatlake/connectors"
 	"chatlake/schemas"
@@ -17,18 +20,64 @@ const expansionsAtOnce = 8
 // maxRefetched is the most merged forwards within others that are fetched by themselves for one page.
 const maxRefetched = 100
 
+// plainQuery is contentQuery but for what some merged forwards cannot be asked with: the platform then always answers an
+// internal error (seen in public code). Cards within them come flattened.
+const plainQuery = "with_sender_name=true"
+
 // getMessage is the request for one message. For a merged forward the answer holds all that is in it, at every depth
 // (https://open.feishu.cn/document/server-docs/im-v1/message/get).
-func getMessage(id string) connectors.Request {
+func getMessage(id, query string) connectors.Request {
 	return connectors.Request{
 		API: schemas.FeishuMessagesGet, Method: http.MethodGet, Path: messagesPath + "/" + url.PathEscape(id),
-		Query: contentQuery, Subject: id,
+		Query: query, Subject: id,
 	}
+}
+
+// get asks for one message, and tells how to go on: a response, with failed where it is definitive that the message is not
+// available; or an error that says nothing of it. Where the platform answers an internal error, the request without its
+// parameter for cards is made before anybody is blamed.
+func (w *walk) get(ctx context.Context, id string) (*connectors.Response, *connectors.Failure, error) {
+	r := getMessage(id, contentQuery)
+	resp, err := w.call(ctx, r)
+	if e := errorOf(err); e != nil && e.Out {
+		resp, err = w.contrast(ctx, r)
+	}
+	if e := errorOf(err); e != nil && internal(e) {
+		drop(ctx, e.Response)
+		r = getMessage(id, plainQuery)
+		if resp, err = w.contrast(ctx, r); err == nil {
+			resp.Calls += e.Calls
+		} else {
+			err = withCalls(err, e.Calls)
+		}
+	}
+	if err == nil {
+		w.others.note(r.API, id)
+		return resp, nil, nil
+	}
+	e := errorOf(err)
+	if e == nil {
+		return nil, nil, err
+	}
+	resp, failed := settled(&r, e)
+	if failed == nil {
+		return nil, nil, err
+	}
+	return resp, failed, nil
+}
+
+// internal reports whether an error is the platform's own about what it was asked, by code or HTTP status.
+func internal(e *connectors.Error) bool {
+	if e.Response == nil || e.Out {
+		return false
+	}
+	code, err := strconv.ParseInt(e.Code, 10, 64)
+	return e.Response.HTTPStatus >= http.StatusInternalServerError || err == nil && slices.Contains(internalErrors, code)
 }
 
 // message reads a container that is one message: the platform's answer, whatever it is, is its page.
 func (w *walk) message(ctx context.Context) (*connectors.Page, error) {
-	resp, failed, err := w.ask(ctx, getMessage(w.c.ID))
+	resp, failed, err := w.get(ctx, w.c.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +129,8 @@ func (w *walk) fetch(ctx context.Context, page *connectors.Page, ids []string) (
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	responses, err := w.getAll(ctx, ids)
+	room := &room{left: connectors.MaxPageBytes - page.Bytes()}
+	responses, err := w.getAll(ctx, ids, room)
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +139,36 @@ func (w *walk) fetch(ctx context.Context, page *connectors.Page, ids []string) (
 		page.Calls += responses[i].Calls
 	}
 	return responses, nil
+}
+
+// room is what the bodies of a page may still take. Once one of them did not fit no more are asked for.
+type room struct {
+	mu   sync.Mutex
+	left int
+	full bool
+}
+
+// open reports whether anything more may be asked for.
+func (r *room) open() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.full
+}
+
+// take keeps a response, without its body where that does not fit.
+func (r *room) take(ctx context.Context, resp *connectors.Response) connectors.Response {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	kept := *resp
+	switch {
+	case len(kept.Body) > r.left:
+		drop(ctx, &kept)
+		kept.Body, kept.Error, r.full = nil, connectors.CodeTooLarge, true
+	case kept.Error == connectors.CodeTooLarge && r.left < connectors.MaxBody:
+		r.full = true // the call was broken off because the page has no room for it
+	}
+	r.left -= len(kept.Body)
+	return kept
 }
 
 // refetch fetches the merged forwards within others of which the answers show nothing inside, once each, level by level
@@ -156,8 +236,8 @@ func hollow(body []byte, subject string, depth int) []nested {
 }
 
 // getAll gets messages by id, several at once, and waits for all of them. The first error that is not about one message
-// stops the others and is returned.
-func (w *walk) getAll(ctx context.Context, ids []string) ([]connectors.Response, error) {
+// stops the others and is returned. What there is no room for is not asked for.
+func (w *walk) getAll(ctx context.Context, ids []string, room *room) ([]connectors.Response, error) {
 	all, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	responses := make([]connectors.Response, len(ids))
@@ -166,12 +246,19 @@ func (w *walk) getAll(ctx context.Context, ids []string) ([]connectors.Response,
 	for range min(expansionsAtOnce, len(ids)) {
 		wait.Go(func() {
 			for i := range places {
-				resp, _, err := w.ask(all, getMessage(ids[i]))
+				if !room.open() {
+					r := getMessage(ids[i], contentQuery)
+					responses[i] = connectors.Response{
+						Type: r.API, Request: r.Line(), Subject: r.Subject, Error: connectors.CodeTooLarge, Time: time.Now(),
+					}
+					continue
+				}
+				resp, _, err := w.get(all, ids[i])
 				if err != nil {
 					cancel(err) // only the first counts
 					return
 				}
-				responses[i] = *resp
+				responses[i] = room.take(all, resp)
 			}
 		})
 	}

@@ -21,8 +21,8 @@ const (
 	chatsPath    = "/open-apis/im/v1/chats"
 )
 
-// pageSize is the most that the API gives.
-const pageSize = "50"
+// pageSize is the most messages that the API gives.
+const pageSize = 50
 
 // contentQuery asks each list and get for cards as they were sent and for names of senders.
 const contentQuery = "card_msg_content_type=user_card_content&with_sender_name=true"
@@ -43,13 +43,14 @@ var goneThreads = []string{"230110", "230073", "230019"}
 type Source struct {
 	call   connectors.Call
 	tenant string
+	others *others
 }
 
 var _ connectors.Source = (*Source)(nil)
 
 // NewSource gives a source of tenant's containers that makes its calls through call, which is to pace and retry them.
 func NewSource(call connectors.Call, tenant string) *Source {
-	return &Source{call: call, tenant: tenant}
+	return &Source{call: call, tenant: tenant, others: &others{}}
 }
 
 // Pages yields the pages of a chat or thread, oldest message first, or the one page of a message. See
@@ -72,13 +73,13 @@ func (s *Source) Pages(ctx context.Context, c *schemas.Container, from connector
 
 // walk is one reading of a container.
 type walk struct {
-	call    connectors.Call
-	c       *schemas.Container
-	unfit   *connectors.Failure // why the container cannot be read by this source at all
-	at      connectors.Position
-	mark    mark
-	guard   *guard
-	refused resumption
+	call   connectors.Call
+	others *others
+	c      *schemas.Container
+	unfit  *connectors.Failure // why the container cannot be read by this source at all
+	at     connectors.Position
+	mark   mark
+	memory
 }
 
 // resumption counts page tokens refused without a step ahead in between: without it a token that is always refused
@@ -90,8 +91,8 @@ type resumption struct {
 }
 
 func (s *Source) walk(c *schemas.Container, from connectors.Position) *walk {
-	w := &walk{call: s.call, c: c, at: from, mark: markOf(from.Cursor)}
-	w.guard = newGuard(w.mark.Token)
+	w := &walk{call: s.call, others: s.others, c: c, at: from, mark: markOf(from.Cursor)}
+	w.memory = memoryOf(from, w.mark)
 	switch {
 	case c.TenantID != "" && c.TenantID != s.tenant:
 		w.unfit = &connectors.Failure{Code: reasonTenant, Message: "the container's tenant is not the one that FEISHU_TENANT names"}
@@ -116,18 +117,7 @@ func (w *walk) step(ctx context.Context) (*connectors.Page, error) {
 			return nil, err
 		}
 	}
-	resp, failed, err := w.list(ctx, page)
-	if err != nil {
-		return nil, err
-	}
-	page.Response = *resp
-	if failed != nil {
-		if w.c.Kind == schemas.KindThread && resp.Error == "" && slices.Contains(goneThreads, failed.Code) {
-			failed = nil
-		}
-		return w.end(page, failed), nil
-	}
-	return w.follow(ctx, page)
+	return w.list(ctx, page)
 }
 
 // follow turns the response in page into a page with all that belongs to it, and steps ahead.
@@ -139,6 +129,11 @@ func (w *walk) follow(ctx context.Context, page *connectors.Page) (*connectors.P
 			Message: "the answer says that all is well but not whether there are more pages", Response: &page.Response,
 		}
 	}
+	for i := range l.items {
+		if e := &l.items[i]; !e.forward && usableID(e.id) && e.here(w.c) {
+			w.others.note(schemas.FeishuMessagesGet, e.id)
+		}
+	}
 	if err := w.expand(ctx, page, &l); err != nil {
 		return nil, err
 	}
@@ -148,7 +143,7 @@ func (w *walk) follow(ctx context.Context, page *connectors.Page) (*connectors.P
 	if !l.more {
 		return w.end(page, nil), nil
 	}
-	if failed := w.guard.check(&l); failed != nil {
+	if failed := w.memory.follow(&l); failed != nil {
 		return w.end(page, failed), nil
 	}
 	w.mark.Token = l.token
@@ -192,7 +187,7 @@ func (w *walk) threads(items []entry) []schemas.Container {
 
 func (w *walk) advance(page *connectors.Page) {
 	w.at.Pages++
-	w.at.Cursor = w.mark.cursor()
+	w.at.Cursor, w.at.Memory = w.mark.cursor(), w.memory
 	page.Next = w.at
 }
 
@@ -216,41 +211,79 @@ func (w *walk) nothing(reason string) connectors.Response {
 // open asks about the chat itself, for its kind and name. Whatever is definitive is kept: a chat that cannot be read
 // shows it again when it is listed.
 func (w *walk) open(ctx context.Context, page *connectors.Page) error {
-	resp, _, err := w.ask(ctx, connectors.Request{
-		API: schemas.FeishuChatsGet, Method: http.MethodGet, Path: chatsPath + "/" + url.PathEscape(w.c.ID),
-	})
-	var e *connectors.Error
-	if errors.As(err, &e) && e.Class == connectors.ClassFatal && e.API == schemas.FeishuChatsGet && e.Response != nil {
+	r := getChat(w.c.ID)
+	resp, err := w.contrast(ctx, r)
+	if err == nil {
+		w.others.note(r.API, w.c.ID)
+		w.others.recorded(w.c.ID)
+	}
+	switch e := errorOf(err); {
+	case e == nil:
+	case e.Sticky && w.others.late(w.c.ID, time.Now()):
+		// No other chat is known to ask for: if the list is answered, the platform works and the error is the record's.
+		resp = answeredTo(&r, e)
+		resp.Error, err = givenUpSticky, nil
+	case e.Class == connectors.ClassFatal && e.API == schemas.FeishuChatsGet && e.Response != nil:
 		// Rights to read messages may be there where those to read chats are not; the list will tell.
 		resp, err = e.Response, nil
+	default:
+		if resp, _ = settled(&r, e); resp != nil {
+			err = nil
+		}
 	}
 	if err != nil {
 		return err
 	}
-	page.Opening = []connectors.Response{*resp}
+	opening := *resp
+	opening.Subject = "" // of messages only
+	page.Opening = []connectors.Response{opening}
 	page.Calls += resp.Calls
 	return nil
 }
 
-// list asks for the page at the mark. A page token that is refused is left behind: a chat goes on from its watermark,
-// all else from the start.
-func (w *walk) list(ctx context.Context, page *connectors.Page) (*connectors.Response, *connectors.Failure, error) {
+// list gives the page at the mark. A page token that is refused is left behind: a chat goes on from its watermark, all else
+// from the start. What is too large is asked for again in smaller pages.
+func (w *walk) list(ctx context.Context, page *connectors.Page) (*connectors.Page, error) {
 	for {
-		resp, failed, err := w.ask(ctx, connectors.Request{
-			API: schemas.FeishuMessagesList, Method: http.MethodGet, Path: messagesPath, Query: w.query(),
-		})
+		size := w.size.Of(pageSize, w.at.Limit)
+		r := connectors.Request{API: schemas.FeishuMessagesList, Method: http.MethodGet, Path: messagesPath, Query: w.query(size)}
+		resp, err := w.call(ctx, r)
+		if err == nil {
+			page.Calls += resp.Calls
+			page.Response = *resp
+			w.size = w.size.Larger(pageSize)
+			return w.follow(ctx, page)
+		}
 		var e *connectors.Error
-		if !errors.As(err, &e) || e.Class != connectors.ClassCursor {
-			if resp != nil {
-				page.Calls += resp.Calls
+		if !errors.As(err, &e) {
+			return nil, err
+		}
+		resp, failed := settled(&r, e)
+		switch {
+		case e.Class == connectors.ClassCursor:
+			page.Calls += e.Calls
+			if w.resume() {
+				continue
 			}
-			return resp, failed, err
+			page.Response = *answeredTo(&r, e)
+			page.Error = reasonRefused
+			return w.end(page, &connectors.Failure{Code: reasonRefused, Message: "page tokens are refused again and again: " + e.Message}), nil
+		case failed == nil:
+			return nil, err
 		}
 		page.Calls += e.Calls
-		if !w.resume() {
-			resp := w.answered(e)
-			return resp, &connectors.Failure{Code: reasonRefused, Message: "page tokens are refused again and again: " + e.Message}, nil
+		if connectors.RefusedBody(e) {
+			var smaller bool
+			if w.size, smaller = w.size.Smaller(size); smaller {
+				continue
+			}
+			return w.skip(page, resp, e), nil
 		}
+		page.Response = *resp
+		if w.c.Kind == schemas.KindThread && resp.Error == "" && slices.Contains(goneThreads, failed.Code) {
+			failed = nil
+		}
+		return w.end(page, failed), nil
 	}
 }
 
@@ -269,13 +302,13 @@ func (w *walk) resume() bool {
 	if w.c.Kind == schemas.KindChat && !w.mark.Unordered {
 		next.Start = floorSeconds(w.at.Watermark)
 	}
-	w.mark, w.guard = next, newGuard("")
+	w.mark, w.guard = next, connectors.Guard{}
 	return true
 }
 
 // query is the list request's, in one order always: it is a part of a page's identity. Threads know no times. Times are
 // whole seconds and whether the API means them inclusively is not documented, so the window is widened to both.
-func (w *walk) query() string {
+func (w *walk) query(size int) string {
 	var q strings.Builder
 	add := func(name, value string) {
 		if q.Len() > 0 {
@@ -295,7 +328,7 @@ func (w *walk) query() string {
 		}
 	}
 	add("sort_type", "ByCreateTimeAsc")
-	add("page_size", pageSize)
+	add("page_size", strconv.Itoa(size))
 	q.WriteString("&" + contentQuery)
 	if w.c.Kind == schemas.KindChat {
 		add("only_thread_root_messages", "false")
@@ -327,30 +360,19 @@ func floorSeconds(t schemas.Millis) int64 {
 	return s
 }
 
-// ask makes a call and tells how to go on: a response, with failed where it is definitive that what was asked for is
-// not to be had; or an error that says nothing of the container.
-func (w *walk) ask(ctx context.Context, r connectors.Request) (*connectors.Response, *connectors.Failure, error) {
-	resp, err := w.call(ctx, r)
-	if err == nil {
-		return resp, nil, nil
-	}
-	var e *connectors.Error
-	if !errors.As(err, &e) {
-		return nil, nil, err
-	}
+// settled gives the response and the failure of an error that is definitive or was given up; nil, nil where it is neither.
+func settled(r *connectors.Request, e *connectors.Error) (*connectors.Response, *connectors.Failure) {
+	resp := answeredTo(r, e)
 	switch e.Class {
 	case connectors.ClassItem, connectors.ClassContainer:
-		resp = answeredTo(&r, e)
 	case connectors.ClassSticky:
-		resp = answeredTo(&r, e)
 		resp.Error = givenUpSticky
 	case connectors.ClassUnknown:
-		resp = answeredTo(&r, e)
 		resp.Error = givenUpUnknown
 	default:
-		return nil, nil, err
+		return nil, nil
 	}
-	return resp, &connectors.Failure{Code: e.Code, Message: e.Message}, nil
+	return resp, &connectors.Failure{Code: e.Code, Message: e.Message, Wide: isWide(e.Code)}
 }
 
 // answeredTo is the response in e, or one without a body where none came.
@@ -361,10 +383,4 @@ func answeredTo(r *connectors.Request, e *connectors.Error) *connectors.Response
 		return &resp
 	}
 	return &connectors.Response{Type: r.API, Request: r.Line(), Subject: r.Subject, Error: e.Code, Time: time.Now(), Calls: e.Calls}
-}
-
-func (w *walk) answered(e *connectors.Error) *connectors.Response {
-	resp := answeredTo(&connectors.Request{API: schemas.FeishuMessagesList, Method: http.MethodGet, Path: messagesPath, Query: w.query()}, e)
-	resp.Error = reasonRefused
-	return resp
 }

@@ -1,12 +1,15 @@
 package feishu_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -34,7 +37,15 @@ func (s script) serve(t *testing.T) *fakeAPI {
 
 func (s script) answer(r *http.Request) string {
 	q := r.URL.Query()
-	key := strings.TrimSpace("list " + q.Get("container_id") + " " + q.Get("page_token"))
+	token, place, _ := strings.Cut(q.Get("page_token"), "+") // "p2+3" leads to the fourth item of the page that "p2" leads to
+	key := strings.TrimSpace("list " + q.Get("container_id") + " " + token)
+	if size, err := strconv.Atoi(q.Get("page_size")); err == nil && (size < 50 || place != "") {
+		q.Set("page_size", "50")
+		q.Set("page_token", token)
+		from, _ := strconv.Atoi(place)
+		all := &http.Request{URL: &url.URL{Path: r.URL.Path, RawQuery: q.Encode()}}
+		return cutPage(s.answer(all), token, from, size)
+	}
 	if id, ok := strings.CutPrefix(r.URL.Path, "/open-apis/im/v1/messages/"); ok {
 		key = "get " + id
 	}
@@ -51,6 +62,31 @@ func (s script) answer(r *http.Request) string {
 		return `{"code":0,"data":{"chat_mode":"group"}}`
 	}
 	return `400 {"code":230001,"msg":"nothing is scripted for ` + key + `"}`
+}
+
+// cutPage is a page of at most size items of a page, from one of them on.
+func cutPage(body, token string, from, size int) string {
+	var page struct {
+		Data struct {
+			More  bool              `json:"has_more"`
+			Token string            `json:"page_token"`
+			Items []json.RawMessage `json:"items"`
+		} `json:"data"`
+	}
+	if json.Unmarshal([]byte(body), &page) != nil {
+		return body
+	}
+	d := &page.Data
+	to := min(from+size, len(d.Items))
+	more, next := d.More, d.Token
+	if to < len(d.Items) {
+		more, next = true, fmt.Sprintf("%s+%d", token, to)
+	}
+	items, err := json.Marshal(d.Items[from:to])
+	if err != nil {
+		return body
+	}
+	return fmt.Sprintf(`{"code":0,"msg":"success","data":{"has_more":%t,"page_token":%q,"items":%s}}`, more, next, items)
 }
 
 // msg is an item of a page; extra are fields to add.
@@ -201,7 +237,6 @@ func TestDefinitiveAnswersEndAContainer(t *testing.T) {
 		{"chat", "oc_1", `400 {"code":230110}`, 1, "230110", ""},
 		{"chat", "oc_1", `200 {"code":230027}`, 1, "230027", ""},
 		{"chat", "oc_1", `400 {"code":4711}`, 4, "4711", "unknown_code"},
-		{"chat", "oc_1", `400 {"code":232096}`, 5, "232096", "internal_error"},
 		{"thread", "omt_1", `400 {"code":230110}`, 1, "", ""},
 		{"thread", "omt_1", `400 {"code":230073}`, 1, "", ""},
 		{"thread", "omt_1", `400 {"code":230019}`, 1, "", ""},
@@ -210,7 +245,6 @@ func TestDefinitiveAnswersEndAContainer(t *testing.T) {
 		{"message", "om_1", `400 {"code":230110}`, 1, "", ""},
 		{"message", "om_1", `400 {"code":230002}`, 1, "", ""},
 		{"message", "om_1", `400 {"code":99992354}`, 1, "", ""},
-		{"message", "om_1", `400 {"code":2200}`, 5, "2200", "internal_error"},
 		{"message", "om_1", `400 {"code":4711}`, 4, "4711", "unknown_code"},
 	}
 	for _, tt := range tests {
@@ -290,7 +324,7 @@ func TestOpeningIsKeptWhateverItSays(t *testing.T) {
 		{`400 {"code":99991672}`, "", 0},
 		{`400 {"code":232025}`, "", 0},
 		{`400 {"code":4711}`, "unknown_code", 0},
-		{`400 {"code":2200}`, "internal_error", 0},
+		{`400 {"code":2200}`, "", connectors.ClassUnavailable}, // for a while, see TestChatIsReadWithoutItsRecord
 		{`502 {"code":0}`, "", connectors.ClassUnavailable},
 		{`<html>`, "", connectors.ClassUnavailable},
 	}

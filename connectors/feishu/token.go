@@ -41,6 +41,21 @@ type tokens struct {
 	refresh time.Time // when to replace it
 	ends    time.Time
 	flight  *flight
+	worked  bool // the platform has taken one
+}
+
+// took notes that the platform took a token.
+func (t *tokens) took() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.worked = true
+}
+
+// taken reports whether the platform ever took one.
+func (t *tokens) taken() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.worked
 }
 
 // flight is one fetch that is under way. Its result may be read once done is closed.
@@ -95,7 +110,7 @@ func (t *tokens) fly(ctx context.Context, f *flight) {
 	defer t.mu.Unlock()
 	now := time.Now()
 	if err != nil {
-		if t.value != "" && now.Before(t.ends) && ctx.Err() == nil && !fatal(err) {
+		if t.value != "" && now.Before(t.ends) && ctx.Err() == nil {
 			t.log.Warn("token is not refreshed, the old one still holds", "error", err, "left", t.ends.Sub(now).Round(time.Second))
 			t.refresh = now.Add(tokenAgain)
 			f.token, f.err = t.value, nil
@@ -111,11 +126,6 @@ func (t *tokens) fly(ctx context.Context, f *flight) {
 	t.refresh = now.Add(max(life-tokenMargin, life/2, tokenHurry))
 	t.log.Debug("token is fetched", "life", life)
 	f.token, f.err = token, nil
-}
-
-func fatal(err error) bool {
-	var e *connectors.Error
-	return errors.As(err, &e) && e.Class == connectors.ClassFatal
 }
 
 // redact takes every token that s may hold out of it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -234,7 +235,7 @@ func TestTokenEndpointFailures(t *testing.T) {
 		{"address", 400, `{"code":99991401}`, connectors.ClassFatal, "99991401", "allow-list"},
 		{"internal error", 400, `{"code":2200}`, connectors.ClassUnavailable, "2200", ""},
 		{"throttled", 429, `{"code":99991400}`, connectors.ClassThrottled, "99991400", ""},
-		{"HTML", 502, `<html>`, connectors.ClassUnavailable, "unreadable", ""},
+		{"HTML", 502, `<html>`, connectors.ClassUnavailable, "http_502", ""},
 		{"no token", 200, `{"code":0,"expire":7200}`, connectors.ClassUnavailable, "unreadable", ""},
 		{"unknown code", 400, `{"code":4711,"msg":"` + appSecret + `"}`, connectors.ClassUnavailable, "4711", ""},
 	}
@@ -266,7 +267,10 @@ func TestTokenThatCannotBeRefreshedIsUsedToItsEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 		p.set(func() { p.fail = `{"code":2200}` })
-		for range 118 {
+		for minute := range 118 {
+			if minute == 110 { // a refusal too: the token in force says otherwise
+				p.set(func() { p.fail = `{"code":10014}` })
+			}
 			time.Sleep(time.Minute)
 			if _, err := call(t.Context(), listRequest); err != nil {
 				t.Fatal(err)
@@ -276,6 +280,7 @@ func TestTokenThatCannotBeRefreshedIsUsedToItsEnd(t *testing.T) {
 		if asked < 10 || asked > 20 {
 			t.Errorf("asked %d times for a token, want about once a minute for the last 18", asked)
 		}
+		p.set(func() { p.fail = `{"code":2200}` })
 		time.Sleep(3 * time.Minute)
 		var e *connectors.Error
 		if _, err := call(t.Context(), listRequest); !errors.As(err, &e) || e.Class != connectors.ClassUnavailable {
@@ -315,4 +320,70 @@ func TestCancelledFetchDoesNotFailTheOthers(t *testing.T) {
 			t.Errorf("asked %d times for a token, want 2", asked)
 		}
 	})
+}
+
+// A token that was taken, refused for some seconds while the platform gives the same one again, is no wrong app.
+func TestTokenThatWorkedAndIsRefused(t *testing.T) {
+	refused := false
+	f := newFake(t, func(w http.ResponseWriter, _ *http.Request) {
+		if refused {
+			w.WriteHeader(http.StatusBadRequest)
+			io.WriteString(w, `{"code":99991663,"msg":"Invalid access token"}`)
+			return
+		}
+		io.WriteString(w, `{"code":0,"data":{}}`)
+	})
+	f.token = func(int) (int, string) { return 200, `{"code":0,"tenant_access_token":"t-token-same","expire":7000}` }
+	call := f.call()
+	for i, class := range []connectors.Class{0, connectors.ClassUnavailable, 0} {
+		refused = class != 0
+		_, err := call(t.Context(), listRequest)
+		var e *connectors.Error
+		if class == 0 && err != nil || class != 0 && (!errors.As(err, &e) || e.Class != class || e.Code != "99991663" || e.Calls != 2) {
+			t.Errorf("call %d: %v", i, err)
+		}
+	}
+}
+
+func TestAuthenticate(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		token func(n int) (int, string)
+		class connectors.Class // 0: a token comes
+		tries int
+	}{
+		{"a token", func(int) (int, string) { return 200, `{"code":0,"tenant_access_token":"t-token-1","expire":7000}` }, 0, 1},
+		{"a token at last", func(n int) (int, string) {
+			if n < 4 {
+				return 502, `<html>`
+			}
+			return 200, `{"code":0,"tenant_access_token":"t-token-1","expire":7000}`
+		}, 0, 4},
+		{"refused", func(int) (int, string) { return 400, `{"code":10014,"msg":"app secret invalid"}` }, connectors.ClassFatal, 1},
+		{"out", func(int) (int, string) { return 502, `<html>` }, connectors.ClassUnavailable, 4},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := 0
+				cfg := feishu.Config{AppID: appID, AppSecret: appSecret, BaseURL: "http://feishu.test", Client: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+					n++
+					status, body := tt.token(n)
+					return reply(status, body), nil
+				})}}
+				err := feishu.Authenticate(t.Context(), cfg)
+				var e *connectors.Error
+				if tt.class == 0 && err != nil || tt.class != 0 && (!errors.As(err, &e) || e.Class != tt.class) || n != tt.tries {
+					t.Errorf("%v after %d tries", err, n)
+				}
+				if err != nil {
+					noSecrets(t, err.Error())
+				}
+			})
+		})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := feishu.Authenticate(ctx, feishu.Config{AppID: appID, AppSecret: appSecret}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
 }

@@ -3,10 +3,8 @@ package yunxin
 import (
 	"context"
 	"encoding/json"
-	"net/http"
 	"slices"
 	"strconv"
-	"time"
 
 	"chatlake/connectors"
 	"chatlake/schemas"
@@ -63,16 +61,16 @@ func (t *tally) left(n int) []int {
 	return slices.Concat(all, t.Alone, t.Again, t.Later)
 }
 
-// take gives what the next call asks for, and takes it off; nil where nothing is left. What an answer left open comes last,
-// in rounds.
-func (t *tally) take(n int) (refs []int) {
+// take gives what the next call asks for, at most so many of n, and takes it off; nil where nothing is left. What an answer
+// left open comes last, in rounds.
+func (t *tally) take(n, most int) (refs []int) {
 	if t.Next == n && len(t.Alone) == 0 && len(t.Again) == 0 {
 		t.Again, t.Later = t.Later, nil
 		t.Round++
 	}
 	switch {
 	case t.Next < n:
-		end := min(t.Next+batchSize, n)
+		end := min(t.Next+most, n)
 		if len(t.Cuts) > 0 {
 			end = min(end, t.Cuts[0])
 		}
@@ -85,7 +83,7 @@ func (t *tally) take(n int) (refs []int) {
 	case len(t.Alone) > 0:
 		refs, t.Alone = t.Alone[:1:1], t.Alone[1:]
 	case len(t.Again) > 0:
-		size := min(batchSize, len(t.Again))
+		size := min(most, len(t.Again))
 		refs, t.Again = t.Again[:size:size], t.Again[size:]
 	}
 	return refs
@@ -140,7 +138,7 @@ func (b *batches) next(ctx context.Context) (*connectors.Page, error) {
 	}
 	for {
 		waits := b.Round
-		refs := b.take(len(b.refs))
+		refs := b.take(len(b.refs), connectors.PageSize{}.Of(batchSize, b.at.Limit))
 		if refs == nil {
 			page.Response = b.nothing(reasonNoRefs)
 			return b.end(page, nil), nil
@@ -150,10 +148,18 @@ func (b *batches) next(ctx context.Context) (*connectors.Page, error) {
 				return nil, err
 			}
 		}
-		began := time.Now()
 		resp, why, err := b.ask(ctx, b.request(refs))
 		if err != nil {
-			return nil, err
+			parts, calls := false, 0
+			if len(refs) > 1 {
+				parts, calls = b.others(ctx, errorOf(err))
+			}
+			if !parts {
+				return nil, err
+			}
+			page.Calls += calls
+			b.halve(refs)
+			continue
 		}
 		page.Calls += resp.Calls
 		if why == nil {
@@ -163,11 +169,6 @@ func (b *batches) next(ctx context.Context) (*connectors.Page, error) {
 		if len(refs) > 1 && (why.Class == connectors.ClassItem || why.Class == connectors.ClassSticky) {
 			b.halve(refs)
 			continue
-		}
-		if why.Class == connectors.ClassSticky {
-			if err := b.contrast(ctx, page, why, began); err != nil {
-				return nil, err
-			}
 		}
 		page.Response = *resp
 		return b.refused(page, refs, why), nil
@@ -188,9 +189,7 @@ func (b *batches) request(refs []int) connectors.Request {
 		body = append(append(body, `{"message_server_id":`...), b.refs[i].MessageID...)
 		body = append(strconv.AppendInt(append(body, `,"create_time":`...), created, 10), '}')
 	}
-	r := connectors.Request{
-		API: schemas.YunxinMessagesBatch, Method: http.MethodPost, Path: b.path + "/batch_messages", Body: append(body, ']', '}'),
-	}
+	r := b.batch(append(body, ']', '}'))
 	if len(refs) == 1 {
 		r.Subject = b.refs[refs[0]].MessageID
 	}
@@ -252,28 +251,4 @@ func (b *batches) refused(page *connectors.Page, refs []int, why *connectors.Err
 		return b.end(page, failureOf(why))
 	}
 	return b.pass(page)
-}
-
-// contrast finds out whether a message that the platform answers with an internal error is to blame, or the platform: only
-// where it answers something else meanwhile may the message be given up. It asks for a time at which nobody sent anything:
-// what this call showed would stand in no page.
-func (b *batches) contrast(ctx context.Context, page *connectors.Page, why *connectors.Error, began time.Time) error {
-	if b.s.answered.Load() > began.UnixNano() {
-		return nil
-	}
-	resp, _, err := b.ask(ctx, connectors.Request{
-		API: schemas.YunxinMessagesList, Method: http.MethodGet, Path: b.path + "/messages", Query: "begin_time=0&end_time=1&limit=1",
-	})
-	if err == nil {
-		page.Calls += resp.Calls
-		return nil
-	}
-	e := errorOf(err)
-	if e == nil || e.Class == connectors.ClassFatal {
-		return err
-	}
-	both := *why
-	both.Class, both.Calls = connectors.ClassUnavailable, why.Calls+e.Calls
-	both.Message += ", and about others too"
-	return &both
 }

@@ -69,7 +69,7 @@ func TestEachRefIsAccountedFor(t *testing.T) {
 		{"at most 30 a call", nil, nil, 30, nil, 7 + 7 + 3},
 		{"busy for a while", map[string]string{ids[1]: "449", ids[101]: "500", ids[200]: "4711"}, map[string]int{ids[1]: 3, ids[101]: 1, ids[200]: 2}, 0, nil, 6},
 		{"busy for ever", map[string]string{ids[1]: "449", ids[101]: "500"}, nil, 0, map[string]string{ids[1]: "449", ids[101]: "500"}, 6},
-		{"internal error of one", map[string]string{ids[7]: `whole {"code":500}`}, nil, 0, map[string]string{ids[7]: "internal_error"}, 3 + 5*8 + 6 + 1},
+		{"internal error of one", map[string]string{ids[7]: `whole {"code":500}`}, nil, 0, map[string]string{ids[7]: "internal_error"}, 3 + 7 + 8*7},
 		{"a code of a message only", map[string]string{ids[7]: "403", ids[8]: "414", ids[9]: "108404"}, nil, 0, map[string]string{ids[7]: "403", ids[8]: "414", ids[9]: "108404"}, 3},
 	}
 	for _, tt := range tests {
@@ -209,11 +209,15 @@ func TestBatchOfAConversationThatIsRefused(t *testing.T) {
 	}
 }
 
-// An internal error is charged to a message only where the platform answers something else meanwhile.
+// An internal error is charged to a message only where the platform answers a batch of something else meanwhile: it is asked
+// for a message that does not exist.
 func TestInternalErrorOfAllIsNoMessagesFault(t *testing.T) {
-	for lists, class := range map[string]connectors.Class{`{"code":500}`: connectors.ClassUnavailable, `{"code":108404}`: 0, fineBody: 0, `{"code":315}`: connectors.ClassFatal} {
+	for other, class := range map[string]connectors.Class{
+		`whole {"code":500}`: connectors.ClassUnavailable, `whole {"code":108404}`: 0, "107404": 0, `whole {"code":414,"msg":"messages.message_server_id"}`: 0,
+		`whole {"code":315}`: connectors.ClassFatal, "whole <html>": connectors.ClassUnavailable,
+	} {
 		for _, n := range []int{1, 3} {
-			s := &store{does: map[string]string{}, lists: lists}
+			s := &store{does: map[string]string{"1": other}}
 			ids := numbers(n)
 			ends := map[string]string{}
 			for _, id := range ids {
@@ -225,7 +229,7 @@ func TestInternalErrorOfAllIsNoMessagesFault(t *testing.T) {
 			var e *connectors.Error
 			if class != 0 {
 				if len(pages) != 0 || !errors.As(err, &e) || e.Class != class {
-					t.Errorf("%s: %d pages, %v", lists, len(pages), err)
+					t.Errorf("%s: %d pages, %v", other, len(pages), err)
 				}
 				continue
 			}

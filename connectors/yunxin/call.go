@@ -5,9 +5,9 @@ package yunxin
 import (
 	"bytes"
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -39,12 +39,15 @@ type Config struct {
 	FileHosts []string
 	// ConnectorVersion is sent as User-Agent, such as chatlake/1.0.
 	ConnectorVersion string
-	// Client makes the API's requests, without following redirects or keeping cookies; nil: one that honours HTTPS_PROXY.
+	// Client makes the API's requests, without following redirects or keeping cookies; nil: one that honours HTTPS_PROXY and
+	// trusts RootCAs.
 	Client *http.Client
 	// Transport makes requests for merged files. It is copied, and its dialing replaced by one that refuses private
-	// addresses. nil: one that honours HTTPS_PROXY.
+	// addresses. nil: one that honours HTTPS_PROXY and trusts RootCAs.
 	Transport *http.Transport
-	Logger    *slog.Logger // nil: none
+	// RootCAs are the authorities that a client or transport of our own trusts, see connectors.Trust; nil: the system's.
+	RootCAs *x509.CertPool
+	Logger  *slog.Logger // nil: none
 }
 
 // Validate reports a setting that cannot work. It names settings, never their values.
@@ -102,8 +105,12 @@ func NewCall(cfg Config) connectors.Call {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
+	client := cfg.Client
+	if client == nil {
+		client = &http.Client{Transport: connectors.TrustingTransport(cfg.RootCAs)}
+	}
 	c := &caller{
-		client: connectors.APIClient(cfg.Client), base: strings.TrimRight(base, "/"), agent: cfg.ConnectorVersion,
+		client: connectors.APIClient(client), base: strings.TrimRight(base, "/"), agent: cfg.ConnectorVersion,
 		appKey: cfg.AppKey, secret: cfg.AppSecret, log: log.With("app", cfg.AppKey),
 		taken: acceptance{turn: make(chan struct{}, 1)},
 	}
@@ -188,9 +195,13 @@ func (c *caller) attempt(ctx context.Context, r *connectors.Request) (*try, erro
 // judge fills in the answer's code and verdict and gives the error that it means, nil where all is well.
 func (c *caller) judge(r *connectors.Request, a *connectors.Reply, t *try, checksum string) *connectors.Error {
 	if a.TooLarge {
-		t.resp.Error, t.resp.Body = connectors.CodeTooLarge, nil // a part of a body is no body
+		t.resp.Body = nil // a part of a body is no body
+		if !a.Object() {
+			return unreadable(a)
+		}
+		t.resp.Error = connectors.CodeTooLarge
 		return &connectors.Error{
-			Class: connectors.ClassItem, Code: connectors.CodeTooLarge, Message: fmt.Sprintf("the body is longer than %d bytes", connectors.MaxBody),
+			Class: connectors.ClassItem, Code: connectors.CodeTooLarge, Message: "the body is refused", Err: refuseBody(r, a.Body, connectors.ErrTooLarge),
 		}
 	}
 	if a.Err != nil {
@@ -202,7 +213,7 @@ func (c *caller) judge(r *connectors.Request, a *connectors.Reply, t *try, check
 	if err != nil && json.Valid(a.Body) {
 		// It came whole, beyond what the parser takes, and would come so again: asking for ever would hold up the container.
 		t.resp.Error = connectors.CodeTooComplex
-		return &connectors.Error{Class: connectors.ClassItem, Code: connectors.CodeTooComplex, Message: "the body is refused", Err: err}
+		return &connectors.Error{Class: connectors.ClassItem, Code: connectors.CodeTooComplex, Message: "the body is refused", Err: refuseBody(r, a.Body, err)}
 	}
 	code, ok := envelope.Get("code").Int()
 	if err != nil || !ok {
@@ -220,6 +231,9 @@ func (c *caller) judge(r *connectors.Request, a *connectors.Reply, t *try, check
 	e := &connectors.Error{Class: t.verdict.class, Code: t.resp.Code, Message: t.verdict.means}
 	if code == codeFine {
 		e.Code = statusCode(a.Status)
+		if e.Code == connectors.CodeRedirect {
+			_, e.Message = a.Strange("YUNXIN_BASE_URL and YUNXIN_API_VERSION")
+		}
 	}
 	if t.verdict.trust == signatureRefused || t.verdict.trust == signatureDoubted {
 		e.Message += skew(a)
@@ -234,29 +248,29 @@ func (c *caller) judge(r *connectors.Request, a *connectors.Reply, t *try, check
 // broken is the error of an answer that did not come, or not whole. It keeps the words of the cause only: those may have to be
 // redacted, and an attempt that ran out of its own time must not look like the caller's context.
 func (c *caller) broken(a *connectors.Reply, checksum string) *connectors.Error {
-	e := &connectors.Error{Class: connectors.ClassUnavailable, Err: errors.New(c.excerpt(a.Err.Error(), checksum))}
+	e := &connectors.Error{Class: connectors.ClassUnavailable}
 	if a.Status == http.StatusTooManyRequests {
 		e.Class = connectors.ClassThrottled
 	}
 	e.RetryAfter = reset(e.Class, a)
 	e.Code, e.Message = a.Fault()
-	if e.Code == connectors.CodeUnreachable {
+	e.Message = c.redact(e.Message, checksum)
+	switch e.Code {
+	case connectors.CodeCertificate, connectors.CodeProxy: // their words are the message's
+		return e
+	case connectors.CodeUnreachable:
 		e.Message += "; check YUNXIN_BASE_URL, HTTPS_PROXY and the network"
 	}
+	e.Err = errors.New(c.excerpt(a.Err.Error(), checksum))
 	return e
 }
 
 // unreadable is the error of a body that is not the platform's envelope, such as a gateway's page in HTML.
 func unreadable(a *connectors.Reply) *connectors.Error {
-	e := &connectors.Error{
-		Class: connectors.ClassUnavailable, Code: connectors.CodeUnreadable,
-		Message: fmt.Sprintf("HTTP status %d with a body of %d bytes that is not the API's JSON", a.Status, len(a.Body)),
-	}
-	switch v := classifyStatus(a.Status); {
-	case v.class == connectors.ClassThrottled:
+	e := &connectors.Error{Class: connectors.ClassUnavailable}
+	e.Code, e.Message = a.Strange("YUNXIN_BASE_URL and YUNXIN_API_VERSION")
+	if v := classifyStatus(a.Status); v.class == connectors.ClassThrottled {
 		e.Class, e.Message = v.class, v.means
-	case a.Status >= 300 && a.Status < 500:
-		e.Message += "; check YUNXIN_BASE_URL, YUNXIN_API_VERSION and HTTPS_PROXY"
 	}
 	e.RetryAfter = reset(e.Class, a)
 	return e
@@ -282,11 +296,16 @@ const blocked = time.Minute
 
 // excerpt is the start of s, in memory of its own and without secrets, should the platform echo them.
 func (c *caller) excerpt(s, checksum string) string {
+	s = c.redact(s, checksum) // before it is cut: half a secret is not found
+	return strings.Clone(s[:min(len(s), 300)])
+}
+
+func (c *caller) redact(s, checksum string) string {
 	s = strings.ReplaceAll(s, checksum, "[redacted]")
 	if len(c.secret) >= 4 {
-		s = strings.ReplaceAll(s, c.secret, "[redacted]") // before it is cut: half a secret is not found
+		s = strings.ReplaceAll(s, c.secret, "[redacted]")
 	}
-	return strings.Clone(s[:min(len(s), 300)])
+	return s
 }
 
 // logID is the platform's id of the request, which its support asks for.

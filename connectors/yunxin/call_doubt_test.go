@@ -16,8 +16,8 @@ import (
 
 const badParameter = `{"code":414,"msg":"parameter error","data":{}}`
 
-// A wrong secret or clock stops the run before a page is lost, though its code is that of a bad parameter too.
-func TestSignatureThatIsNeverTakenEndsTheRun(t *testing.T) {
+// A wrong secret or clock holds the platform up before a page is lost, though its code is that of a bad parameter too.
+func TestSignatureThatIsNeverTakenIsTheApps(t *testing.T) {
 	for name, body := range map[string]string{
 		"in doubt":       badParameter,
 		"403 in doubt":   `{"code":403,"msg":"forbidden"}`,
@@ -39,10 +39,84 @@ func TestSignatureThatIsNeverTakenEndsTheRun(t *testing.T) {
 						t.Errorf("%s: error %v does not say %q", name, err, want)
 					}
 				}
-				if n := len(f.requests()); n > 4 {
+				if n := len(f.requests()); n > 8 {
 					t.Errorf("%s: %d calls", name, n)
 				}
 			})
+		}
+	}
+}
+
+// The first container of a run, and the only one, is refused with a code that may be about the signature: a stranger tells
+// that it is about the container.
+func TestRefusalOfTheFirstContainerIsItsOwn(t *testing.T) {
+	for _, stranger := range []string{`{"code":102404,"data":{}}`, fineBody, `{"code":414,"msg":"limit"}`} {
+		for refusal, code := range map[string]string{badParameter: "414", `{"code":403,"msg":"forbidden"}`: "403"} {
+			for _, c := range []*schemas.Container{conversation("mallory|1|bob"), list("mallory|1|bob", "1")} {
+				f := newFake(nil)
+				f.answer = func(w http.ResponseWriter, r *http.Request) {
+					if strings.Contains(r.URL.Path, "mallory") {
+						f.send(w, refusal)
+						return
+					}
+					f.send(w, stranger)
+				}
+				pages, err := readAll(t, f.source(), c, connectors.Position{})
+				if err != nil || len(pages) != 1 || string(pages[0].Body) != refusal || pages[0].Code != code || pages[0].Error != "" {
+					t.Fatalf("%s: %d pages, %v", refusal, len(pages), err)
+				}
+				wantCalls(t, pages, f)
+				p := pages[0]
+				if c.Kind == schemas.KindMessages && code == "414" {
+					if p.Failed != nil || len(p.Missing) != 1 || p.Missing[0].Class != "414" {
+						t.Errorf("%s of a message: %+v, missing %+v", refusal, p.Failed, p.Missing)
+					}
+				} else if p.Failed == nil || p.Failed.Code != code || !p.Failed.Wide {
+					t.Errorf("%s of a %s: failed %+v", refusal, c.Kind, p.Failed)
+				}
+				for _, line := range f.requests() {
+					if !strings.Contains(line, "mallory") && !strings.Contains(line, "chatlake-asks-for-nobody%7C1%7Cchatlake-asks-for-nobody/messages?begin_time=0&end_time=1&limit=1") {
+						t.Errorf("asked for %s", line)
+					}
+				}
+			}
+		}
+	}
+}
+
+// A signature that was taken and is refused for some seconds, of everybody: nothing is charged to a container.
+func TestSignatureRefusedForSecondsCostsNothing(t *testing.T) {
+	for _, refusal := range []string{badParameter, `{"code":403}`, `{"code":414,"msg":"checksum"}`} {
+		synctest.Test(t, func(t *testing.T) {
+			bad := false
+			f := newFake(func(w http.ResponseWriter, _ *http.Request) {
+				io.WriteString(w, map[bool]string{true: refusal, false: fineBody}[bad])
+			})
+			source := f.source()
+			for i, bads := range []bool{false, true, false} {
+				time.Sleep(time.Second)
+				bad = bads
+				pages, err := readAll(t, source, conversation("alice|1|bob"), connectors.Position{})
+				var e *connectors.Error
+				if bads && (!errors.As(err, &e) || e.Class != connectors.ClassFatal && e.Class != connectors.ClassUnavailable || len(pages) != 0) || !bads && err != nil {
+					t.Errorf("%s, %d: %d pages, %v", refusal, i, len(pages), err)
+				}
+			}
+		})
+	}
+}
+
+// Only some codes are about one conversation for sure.
+func TestRefusalsThatMayBeTheApps(t *testing.T) {
+	for body, wide := range map[string]bool{
+		`{"code":102404}`: false, `{"code":108404}`: false, `{"code":109404}`: false, `{"code":102422}`: true, `{"code":108302}`: true, `{"code":4711}`: true,
+	} {
+		for _, c := range []*schemas.Container{conversation("alice|1|bob"), list("alice|1|bob", "1")} {
+			f := newFake(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, body) })
+			pages, err := readAll(t, f.source(), c, connectors.Position{})
+			if err != nil || len(pages) != 1 || pages[0].Failed == nil || pages[0].Failed.Wide != wide {
+				t.Errorf("%s of a %s: %v, %+v", body, c.Kind, err, pages)
+			}
 		}
 	}
 }

@@ -129,7 +129,7 @@ func TestCallClassesAnswers(t *testing.T) {
 		{"internal error of a list", list, 200, "", `{"code":500}`, u, "500", 0},
 		{"internal error of a batch", batch, 200, "", `{"code":500}`, s, "500", 0},
 		{"HTTP 500 with a code", list, 500, "", `{"code":4711}`, u, "4711", 0},
-		{"HTTP 502", list, 502, "", `<html>bad gateway</html>`, u, "unreadable", 0},
+		{"HTTP 502", list, 502, "", `<html>bad gateway</html>`, u, "http_502", 0},
 		{"HTTP 404 in HTML", list, 404, "", `<html>`, u, "unreadable", 0},
 		{"HTTP 503 that says it is fine", list, 503, "", fineBody, u, "http_503", 0},
 		{"HTML with 200", list, 200, "", `<!doctype html>`, u, "unreadable", 0},

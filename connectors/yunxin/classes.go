@@ -2,6 +2,7 @@ package yunxin
 
 import (
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -87,6 +88,16 @@ var at = map[string]map[int64]verdict{
 		rule{connectors.ClassSticky, "internal error of the platform about these messages", []int64{codeInternal}},
 		rule{connectors.ClassItem, "too much is asked for at once", []int64{405, 419}},
 	),
+}
+
+// ofOne are the codes that a conversation is refused with for what it is itself. Any other may be about the app: where
+// conversation after conversation is refused with it, it is.
+var ofOne = []int64{102404, 108404, 109404}
+
+// isWide reports whether a code is the platform's and may be about more than one conversation.
+func isWide(code string) bool {
+	n, err := strconv.ParseInt(code, 10, 64)
+	return err == nil && !slices.Contains(ofOne, n)
 }
 
 func verdicts(rules ...rule) map[int64]verdict {

@@ -2,7 +2,6 @@ package yunxin
 
 import (
 	"encoding/json"
-	"hash/maphash"
 	"slices"
 
 	"chatlake/connectors"
@@ -256,53 +255,37 @@ const (
 	maxToken = 8 << 10 // bytes; it goes into an address, a header and a checkpoint
 )
 
-var tokenSeed = maphash.MakeSeed()
-
-// guards notice a listing that runs in circles. They look at what has happened since the last start or resumption.
-type guards struct {
-	tokens map[uint64]struct{} // hashes, of the window that is read
-	before map[string]struct{} // ids of the page before
-	stale  int
+// memory is what a walk keeps in Position.Memory: what it has seen since the last start or resumption. It is a value that
+// no later page changes, so that a page may be read again from the position before it.
+type memory struct {
+	guard   connectors.Guard
+	refused int // page tokens, in the window that is read
+	size    connectors.PageSize
 }
 
 // token looks at a page token that is to be followed, and gives the reason why it must not be, or nil.
-func (g *guards) token(token string) *connectors.Failure {
+func (m *memory) token(token string) *connectors.Failure {
 	switch {
 	case token == "":
 		return &connectors.Failure{Code: reasonMissing, Message: "the platform says that there is more in one millisecond but gives no page token"}
 	case len(token) > maxToken:
 		return &connectors.Failure{Code: reasonTooLong, Message: "the platform gives a page token that is too long to be one"}
 	}
-	h := maphash.String(tokenSeed, token)
-	if _, seen := g.tokens[h]; seen {
+	var seen bool
+	if m.guard, seen = m.guard.Token(token); seen {
 		return &connectors.Failure{Code: reasonRepeated, Message: "the platform gives a page token that it gave before"}
 	}
-	if g.tokens == nil {
-		g.tokens = make(map[uint64]struct{})
-	}
-	g.tokens[h] = struct{}{}
 	return nil
 }
 
 // page looks at the ids of a page after which there is more to read.
-func (g *guards) page(l *listing) *connectors.Failure {
-	ids, fresh := make(map[string]struct{}, len(l.items)), false
+func (m *memory) page(l *listing) *connectors.Failure {
+	ids := make([]string, len(l.items))
 	for i := range l.items {
-		id := l.items[i].id
-		if id == "" {
-			continue
-		}
-		ids[id] = struct{}{}
-		if _, old := g.before[id]; !old {
-			fresh = true
-		}
+		ids[i] = l.items[i].id
 	}
-	g.before = ids
-	g.stale++
-	if fresh {
-		g.stale = 0
-	}
-	if g.stale >= maxStale {
+	var stale int
+	if m.guard, stale = m.guard.Page(ids); stale >= maxStale {
 		return &connectors.Failure{Code: reasonStale, Message: "50 pages in a row showed nothing new"}
 	}
 	return nil

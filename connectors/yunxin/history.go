@@ -21,16 +21,18 @@ const pageSize = 100
 type history struct {
 	*walk
 	*windows
-	guards  guards
-	refused int // page tokens, in the window that is read
+	memory
 }
 
 func newHistory(w *walk) {
 	h := &history{walk: w, windows: windowsOf(w.at.Cursor)}
 	w.mark, w.step = h.windows, h.next
-	if h.Token != "" {
-		h.guards.token(h.Token)
+	if kept, ok := w.at.Memory.(memory); ok {
+		h.memory = kept
+	} else if h.Token != "" {
+		h.memory.token(h.Token)
 	}
+	w.keep = func() any { return h.memory }
 }
 
 // next reads one page.
@@ -39,14 +41,11 @@ func (h *history) next(ctx context.Context) (*connectors.Page, error) {
 		h.Begun, h.Open = true, []span{h.window()}
 	}
 	page := &connectors.Page{}
-	resp, why, err := h.list(ctx, page)
-	if err != nil {
-		return nil, err
-	}
-	page.Response = *resp
-	if why != nil {
-		return h.end(page, why), nil
-	}
+	return h.list(ctx, page)
+}
+
+// read takes in the response in page, and steps ahead.
+func (h *history) read(ctx context.Context, page *connectors.Page) (*connectors.Page, error) {
 	l, ok := readListing(page.Body)
 	if !ok {
 		return nil, &connectors.Error{
@@ -76,20 +75,20 @@ func (h *history) follow(l *listing) *connectors.Failure {
 		return h.settle(l, news)
 	}
 	if h.cover(l) {
-		h.guards.tokens, h.refused = nil, 0
+		h.guard, h.refused = h.guard.WithoutTokens(), 0
 		if len(h.Open) == 0 {
 			return nil
 		}
-		return h.guards.page(l)
+		return h.memory.page(l)
 	}
 	if news {
-		return h.guards.page(l) // without the millisecond before or after it, the window may lead on
+		return h.memory.page(l) // without the millisecond before or after it, the window may lead on
 	}
-	if failed := h.guards.token(l.token); failed != nil {
+	if failed := h.memory.token(l.token); failed != nil {
 		return failed
 	}
 	h.hold(l)
-	return h.guards.page(l)
+	return h.memory.page(l)
 }
 
 // settle looks at the millisecond at a page's edge as it was read from its other end: if that meets what was seen of it
@@ -107,39 +106,51 @@ func (h *history) settle(l *listing, news bool) *connectors.Failure {
 	return nil
 }
 
-// list asks for the page at the cursor. A page token that is refused is left behind: the window is read again from its edge.
-func (h *history) list(ctx context.Context, page *connectors.Page) (*connectors.Response, *connectors.Failure, error) {
+// list gives the page at the cursor. A page token that is refused is left behind: the window is read again from its edge.
+// What is too large is asked for again in smaller pages.
+func (h *history) list(ctx context.Context, page *connectors.Page) (*connectors.Page, error) {
 	for {
+		size := h.size.Of(pageSize, h.at.Limit)
 		r := connectors.Request{
-			API: schemas.YunxinMessagesList, Method: http.MethodGet, Path: h.path + "/messages", Query: h.query(),
+			API: schemas.YunxinMessagesList, Method: http.MethodGet, Path: h.path + "/messages", Query: h.query(size),
 		}
 		resp, why, err := h.ask(ctx, r)
 		e := errorOf(err)
 		switch {
 		case e != nil && e.Class == connectors.ClassCursor:
 			page.Calls += e.Calls
+			if h.refused++; h.refused > maxRefused {
+				page.Response = *answerIn(&r, e, reasonRefused)
+				return h.end(page, &connectors.Failure{Code: reasonRefused, Message: "page tokens are refused again and again: " + e.Message}), nil
+			}
+			h.run()
+			h.Edge, h.Tied = 0, nil
+			h.guard = connectors.Guard{}
 		case err != nil:
-			return nil, nil, err
-		case why != nil:
+			return nil, err
+		case why == nil:
 			page.Calls += resp.Calls
-			return resp, failureOf(why), nil
+			page.Response = *resp
+			h.size = h.size.Larger(pageSize)
+			return h.read(ctx, page)
+		case !connectors.RefusedBody(why):
+			page.Calls += resp.Calls
+			page.Response = *resp
+			return h.end(page, failureOf(why)), nil
 		default:
 			page.Calls += resp.Calls
-			return resp, nil, nil
+			var smaller bool
+			if h.size, smaller = h.size.Smaller(size); !smaller {
+				return h.skip(page, resp, why), nil
+			}
 		}
-		if h.refused++; h.refused > maxRefused {
-			return answerIn(&r, e, reasonRefused), &connectors.Failure{Code: reasonRefused, Message: "page tokens are refused again and again: " + e.Message}, nil
-		}
-		h.run()
-		h.Edge, h.Tied = 0, nil
-		h.guards = guards{}
 	}
 }
 
 // query is the request's, in one order always: it is a part of a page's identity. Whether the API means the ends of a window
 // inclusively is not documented, so each window is a millisecond wider on both sides until that is known. Teams are read in the name of
 // accounts that have left them, too, and messages that count as no-sense are messages.
-func (h *history) query() string {
+func (h *history) query(size int) string {
 	begin, end := h.asked()
 	var q strings.Builder
 	q.WriteString("begin_time=" + strconv.FormatInt(int64(begin), 10) + "&end_time=" + strconv.FormatInt(int64(end), 10))
@@ -147,7 +158,7 @@ func (h *history) query() string {
 		q.WriteString("&page_token=" + url.QueryEscape(h.Token))
 	}
 	// By the vendor's words true is the oldest first, against the name.
-	q.WriteString("&limit=" + strconv.Itoa(pageSize) + "&descending=" + strconv.FormatBool(!h.Check))
+	q.WriteString("&limit=" + strconv.Itoa(size) + "&descending=" + strconv.FormatBool(!h.Check))
 	if h.team {
 		q.WriteString("&check_team_valid=false")
 	}

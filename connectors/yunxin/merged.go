@@ -14,10 +14,9 @@ import (
 // levels; what is beyond these bounds is hostile or broken.
 const (
 	filesAtOnce  = 4
-	maxFileDepth = 10       // levels of files: messages below depth 10 are not told
-	maxFiles     = 512      // files that are asked for
-	maxFileBytes = 64 << 20 // of them together; what is being fetched when that is passed is kept
-	maxFilePages = 10_000   // pages of files, with those that are not asked for
+	maxFileDepth = 10     // levels of files: messages below depth 10 are left out
+	maxFiles     = 512    // files that are asked for
+	maxFilePages = 10_000 // pages of files, with those that are not asked for
 )
 
 // fileRef is a file that a message points to.
@@ -28,29 +27,30 @@ type fileRef struct {
 
 // fetched is what has been fetched for one page.
 type fetched struct {
-	seen         map[fileRef]bool // address as the page's request tells it
-	asked, bytes int
+	seen  map[fileRef]bool // address as the page's request tells it
+	asked int
+	left  int  // bytes that the page may still take, see connectors.MaxPageBytes
+	full  bool // a file did not fit: no more are asked for
 }
 
 // expand fetches the files of the merged forwards that a page shows, and the files that these name, level by level: once for
 // each message and URL. What cannot be had stands as the host's answer or with the reason; only ctx's error, and one that
 // says nothing of the file, is returned.
 func (w *walk) expand(ctx context.Context, page *connectors.Page, refs []fileRef) error {
-	f := fetched{seen: map[fileRef]bool{}}
+	f := fetched{seen: map[fileRef]bool{}, left: connectors.MaxPageBytes - page.Bytes()}
 	level := f.fresh(refs)
 	for depth := 1; len(level) > 0; depth++ {
 		var nested []fileRef
 		for part := range slices.Chunk(level, filesAtOnce) {
-			responses, err := w.fetchAll(ctx, part, f.asked >= maxFiles || f.bytes >= maxFileBytes)
+			responses, err := w.fetchAll(ctx, part, f.enough())
 			if err != nil {
 				return err
 			}
 			for i := range responses {
 				r := &responses[i]
+				f.take(ctx, r)
 				page.Expansions = append(page.Expansions, *r)
 				page.Calls += r.Calls
-				f.bytes += len(r.Body)
-				f.asked++
 				if depth < maxFileDepth && r.Code == "0" && r.Error == "" {
 					nested = append(nested, nestedIn(r)...)
 				}
@@ -59,6 +59,30 @@ func (w *walk) expand(ctx context.Context, page *connectors.Page, refs []fileRef
 		level = f.fresh(nested)
 	}
 	return nil
+}
+
+// enough tells why no more files are asked for, "" where they are.
+func (f *fetched) enough() string {
+	switch {
+	case f.asked >= maxFiles:
+		return reasonTooMany
+	case f.full:
+		return connectors.CodeTooLarge
+	}
+	return ""
+}
+
+// take counts a response, and leaves its body out where the page has no room for it.
+func (f *fetched) take(ctx context.Context, r *connectors.Response) {
+	f.asked++
+	switch {
+	case len(r.Body) > f.left:
+		drop(ctx, r)
+		r.Body, r.Error, f.full = nil, connectors.CodeTooLarge, true
+	case r.Error == connectors.CodeTooLarge && f.left < connectors.MaxBody:
+		f.full = true // the call was broken off because the page has no room for it
+	}
+	f.left -= len(r.Body)
 }
 
 // fresh gives the files that were not seen before, as far as pages may tell of them.
@@ -74,14 +98,14 @@ func (f *fetched) fresh(refs []fileRef) []fileRef {
 	return fresh
 }
 
-// fetchAll gets a few files at once and waits for all of them; with none of them asked for where no more may be.
-func (w *walk) fetchAll(ctx context.Context, refs []fileRef, enough bool) ([]connectors.Response, error) {
+// fetchAll gets a few files at once and waits for all of them; none is asked for where enough says why.
+func (w *walk) fetchAll(ctx context.Context, refs []fileRef, enough string) ([]connectors.Response, error) {
 	responses, errs := make([]connectors.Response, len(refs)), make([]error, len(refs))
 	var wait sync.WaitGroup
 	for i, ref := range refs {
 		r := connectors.Request{API: schemas.YunxinMergedFile, Method: "GET", Path: ref.address, Subject: ref.subject}
-		if enough {
-			responses[i] = *notFetched(&r, reasonTooMany)
+		if enough != "" {
+			responses[i] = *notFetched(&r, enough)
 			continue
 		}
 		wait.Go(func() {
@@ -108,7 +132,7 @@ func (w *walk) file(ctx context.Context, r connectors.Request) (*connectors.Resp
 	}
 	e := errorOf(err)
 	switch {
-	case e == nil || e.Class != connectors.ClassItem && e.Class != connectors.ClassSticky:
+	case e == nil || e.Class != connectors.ClassItem:
 		return nil, err
 	case e.Response == nil:
 		resp = notFetched(&r, e.Code)

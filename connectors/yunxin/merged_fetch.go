@@ -3,7 +3,6 @@ package yunxin
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -16,9 +15,8 @@ import (
 
 // Reasons of files that are given up, beside those of package connectors.
 const (
-	reasonHost        = "host_not_allowed" // not an address that may be asked, or a redirect to one
-	reasonTooMany     = "too_many"         // the page's files are more, or longer together, than are fetched
-	reasonUnavailable = "unavailable"      // the host answers errors of its own
+	reasonHost    = "host_not_allowed" // not an address that may be asked, or a redirect to one
+	reasonTooMany = "too_many"         // the page's files are more than are fetched
 )
 
 // maxRedirects is how many redirects in a row are followed.
@@ -38,13 +36,13 @@ type fetcher struct {
 // asked, only hosts that cfg.FileHosts lists, only public addresses, whatever a name leads to, and redirects only within these
 // bounds; an entry that is a whole origin lifts the first and the third for that origin. Requests carry no credentials of the
 // app. The response's Request is the URL without its signature. Errors are *connectors.Error: ClassItem where the answer is
-// definitive or the address may not be asked, ClassSticky for all that may pass; or ctx's.
+// definitive or the address may not be asked, ClassUnavailable or ClassThrottled for all that may pass; or ctx's.
 func NewFetch(cfg Config) connectors.Call {
 	h, err := newHosts(cfg.FileHosts)
 	if err != nil {
 		h = &hosts{} // Validate says so; until then nothing is allowed
 	}
-	f := &fetcher{hosts: h, roads: newRoads(cfg.Transport), agent: cfg.ConnectorVersion}
+	f := &fetcher{hosts: h, roads: newRoads(cfg.Transport, cfg.RootCAs), agent: cfg.ConnectorVersion}
 	return f.call
 }
 
@@ -128,21 +126,31 @@ func settleFile(a *connectors.Reply, resp *connectors.Response) *connectors.Erro
 		resp.Code = strconv.Itoa(a.Status)
 	}
 	switch {
-	case a.TooLarge:
+	case a.TooLarge && a.Status == http.StatusOK:
 		resp.Error, resp.Body = connectors.CodeTooLarge, nil
 		return &connectors.Error{
-			Class: connectors.ClassItem, Code: connectors.CodeTooLarge, Message: fmt.Sprintf("the file is longer than %d bytes", connectors.MaxBody),
+			Class: connectors.ClassItem, Code: connectors.CodeTooLarge, Message: "the file is not read whole", Err: connectors.ErrTooLarge,
 		}
+	case a.TooLarge:
+		resp.Body = nil // a part of a body is no body
 	case a.Err != nil:
 		code, means := a.Fault()
 		resp.Error = code
-		return &connectors.Error{Class: connectors.ClassSticky, Code: code, Message: means, Err: errors.New(unsigned(a.Err.Error()))}
+		if code == connectors.CodeUnreachable {
+			means += "; check HTTPS_PROXY and the network, and where the host is gone for good leave it out of YUNXIN_FILE_HOSTS"
+		}
+		return &connectors.Error{Class: connectors.ClassUnavailable, Code: code, Message: unsigned(means), Err: errors.New(unsigned(a.Err.Error()))}
 	case a.Status == http.StatusOK:
 		return nil
-	case a.Status >= 500 || a.Status == http.StatusTooManyRequests || a.Status == http.StatusRequestTimeout || a.Status == http.StatusTooEarly:
-		resp.Error = reasonUnavailable
+	}
+	switch {
+	case a.Status == http.StatusTooManyRequests:
 		return &connectors.Error{
-			Class: connectors.ClassSticky, Code: resp.Code, Message: "the host does not give the file now", RetryAfter: a.RetryAfter(),
+			Class: connectors.ClassThrottled, Code: resp.Code, Message: "the host gives no more files now", RetryAfter: a.RetryAfter(),
+		}
+	case a.Status >= http.StatusInternalServerError || a.Status == http.StatusRequestTimeout || a.Status == http.StatusTooEarly:
+		return &connectors.Error{
+			Class: connectors.ClassUnavailable, Code: statusCode(a.Status), Message: "the host does not give the file now", RetryAfter: a.RetryAfter(),
 		}
 	}
 	return &connectors.Error{Class: connectors.ClassItem, Code: resp.Code, Message: "the host does not give the file"}

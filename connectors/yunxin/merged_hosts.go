@@ -2,6 +2,7 @@ package yunxin
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"net"
 	"net/http"
@@ -149,9 +150,9 @@ type roads struct {
 	guarded, plain *http.Client
 }
 
-func newRoads(base *http.Transport) roads {
+func newRoads(base *http.Transport, roots *x509.CertPool) roads {
 	if base == nil {
-		base = connectors.NewTransport()
+		base = connectors.TrustingTransport(roots)
 	}
 	plain, guarded := base.Clone(), base.Clone()
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second, Control: guard}

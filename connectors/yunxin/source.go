@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"chatlake/connectors"
@@ -44,7 +43,6 @@ type Source struct {
 	appKey      string
 	path        string // of a conversation, but for its id
 	unit        time.Duration
-	answered    atomic.Int64 // Unix nanoseconds of the last call that was answered as asked
 }
 
 var _ connectors.Source = (*Source)(nil)
@@ -90,6 +88,7 @@ type walk struct {
 	unfit  *connectors.Failure // why the container cannot be read by this source at all
 	at     connectors.Position
 	mark   marker
+	keep   func() any // what goes into Position.Memory; nil: nothing
 	step   func(context.Context) (*connectors.Page, error)
 }
 
@@ -150,6 +149,9 @@ func (w *walk) advance(page *connectors.Page) {
 	if b, err := json.Marshal(w.mark); err == nil { // of strings, numbers and booleans: always
 		w.at.Cursor = connectors.Cursor(b)
 	}
+	if w.keep != nil {
+		w.at.Memory = w.keep()
+	}
 	page.Next = w.at
 }
 
@@ -175,9 +177,11 @@ func (w *walk) note(items []entry) {
 // ask makes a call and tells how to go on: with a response; with why, where it is definitive that what was asked for is not
 // to be had; or with an error that says nothing of the container.
 func (w *walk) ask(ctx context.Context, r connectors.Request) (resp *connectors.Response, why *connectors.Error, err error) {
-	resp, err = w.s.call(ctx, r)
+	resp, err = w.contrast(ctx, r)
+	if e := errorOf(err); e != nil && doubted(e) {
+		resp, err = w.accepted(ctx, r, e)
+	}
 	if err == nil {
-		w.s.answered.Store(time.Now().UnixNano())
 		return resp, nil, nil
 	}
 	e := errorOf(err)
@@ -191,19 +195,12 @@ func (w *walk) ask(ctx context.Context, r connectors.Request) (resp *connectors.
 		return answerIn(&r, e, givenUpSticky), e, nil
 	case connectors.ClassUnknown:
 		return answerIn(&r, e, givenUpUnknown), e, nil
-	case connectors.ClassUnavailable:
-		if e.Code == strconv.Itoa(codeForbidden) || e.Code == strconv.Itoa(codeBadRequest) {
-			// Again and again, and no other request of this run was taken: see acceptance.
-			fatal := *e
-			fatal.Class = connectors.ClassFatal
-			return nil, nil, &fatal
-		}
 	}
 	return nil, nil, err
 }
 
 func failureOf(e *connectors.Error) *connectors.Failure {
-	return &connectors.Failure{Code: e.Code, Message: e.Message}
+	return &connectors.Failure{Code: e.Code, Message: e.Message, Wide: isWide(e.Code)}
 }
 
 func errorOf(err error) *connectors.Error {

@@ -175,6 +175,14 @@ func chat(id string) schemas.Container {
 	}
 }
 
+// conversation is a container of Yunxin's, by its canonical id.
+func conversation(id string) schemas.Container {
+	return schemas.Container{
+		Key: string(schemas.NewContainerKey(schemas.Yunxin, "appkey", schemas.KindConversation, id)), Platform: schemas.Yunxin, TenantID: "appkey",
+		Kind: schemas.KindConversation, ID: id, ConversationID: id, Mode: "backfill", Epoch: 1, Cause: schemas.CauseUser, RequestedAt: 1,
+	}
+}
+
 // add writes containers as the operator's tool does.
 func (r *rig) add(cs ...schemas.Container) {
 	r.t.Helper()
@@ -221,4 +229,16 @@ func mustContain(t testing.TB, err error, parts ...string) {
 			t.Errorf("error %q does not say %q", err, p)
 		}
 	}
+}
+
+// everyPartition runs a new process that owns all partitions, and gives how each session ended.
+func (r *rig) everyPartition() []error {
+	e := extract.New(r.conf)
+	errs := make([]error, r.log.Own("unused", 0).Total())
+	var all sync.WaitGroup
+	for p := range errs {
+		all.Go(func() { errs[p] = e.Partition(r.t.Context(), r.log.Own(topics.Containers, int32(p))) })
+	}
+	all.Wait()
+	return errs
 }

@@ -2,7 +2,10 @@ package extract
 
 import (
 	"context"
+	"errors"
+	"slices"
 
+	"chatlake/pipeline"
 	"chatlake/schemas"
 )
 
@@ -12,8 +15,17 @@ import (
 
 // commit is what one task wants to be durable.
 type commit struct {
-	records []schemas.Record
-	done    chan error
+	records  []schemas.Record
+	done     chan error
+	answered bool // only the loop asks
+}
+
+// answer tells the task what became of its commit, once.
+func (c *commit) answer(err error) {
+	if !c.answered {
+		c.answered = true
+		c.done <- err
+	}
 }
 
 // Bounds of one transaction. A commit that is larger by itself goes alone.
@@ -22,7 +34,8 @@ const (
 	maxCommitBytes = 16 << 20
 )
 
-// commit returns nil when c's records are durable and visible together.
+// commit returns nil when c's records are durable and visible together, and a *pipeline.TooLarge, whose index is that among
+// them, when none is.
 func (s *session) commit(ctx context.Context, c *commit) error {
 	c.done = make(chan error, 1)
 	select {
@@ -40,15 +53,10 @@ func (s *session) commitLoop(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case first := <-s.commits:
-			batch, records := s.gather(first)
-			next := s.position.Load()
-			dead := s.deadBefore(next)
-			err := s.log.Commit(ctx, append(records, dead...), next)
-			if err == nil {
-				s.forgetDead(len(dead))
-			}
+			batch := s.gather(first)
+			err := s.commitAll(ctx, batch)
 			for _, c := range batch {
-				c.done <- err
+				c.answer(err)
 			}
 			if err != nil {
 				return err
@@ -58,20 +66,62 @@ func (s *session) commitLoop(ctx context.Context) error {
 	}
 }
 
+// commitAll commits a batch and the dead letters that go with it. A commit with a record that its topic does not take is
+// answered by itself, and the others are committed.
+func (s *session) commitAll(ctx context.Context, batch []*commit) error {
+	for {
+		var records []schemas.Record
+		for _, c := range batch {
+			if !c.answered {
+				records = append(records, c.records...)
+			}
+		}
+		next := s.position.Load()
+		dead := s.deadBefore(next)
+		err := s.log.Commit(ctx, append(records, dead...), next)
+		var large *pipeline.TooLarge
+		if !errors.As(err, &large) {
+			if err == nil {
+				s.forgetDead(len(dead))
+			}
+			return err
+		}
+		if i := large.Index - len(records); i >= 0 {
+			s.dropDead(i, large)
+			continue
+		}
+		answerOne(batch, large)
+	}
+}
+
+// answerOne tells a commit that one of its records is too large.
+func answerOne(batch []*commit, large *pipeline.TooLarge) {
+	own := *large
+	for _, c := range batch {
+		switch {
+		case c.answered:
+		case own.Index < len(c.records):
+			c.answer(&own)
+			return
+		default:
+			own.Index -= len(c.records)
+		}
+	}
+}
+
 // gather adds to first what else waits at this moment.
-func (s *session) gather(first *commit) (batch []*commit, records []schemas.Record) {
-	batch, records = append(batch, first), first.records
-	size := sizeOf(first.records)
+func (s *session) gather(first *commit) []*commit {
+	batch, size := []*commit{first}, sizeOf(first.records)
 	for len(batch) < maxCommits && size < maxCommitBytes {
 		select {
 		case c := <-s.commits:
-			batch, records = append(batch, c), append(records, c.records...)
+			batch = append(batch, c)
 			size += sizeOf(c.records)
 		default:
-			return batch, records
+			return batch
 		}
 	}
-	return batch, records
+	return batch
 }
 
 // deadBefore gives the dead letters of records before an offset of the topic of containers. They go with the first
@@ -93,6 +143,15 @@ func (s *session) forgetDead(n int) {
 	defer s.mu.Unlock()
 	s.dead = s.dead[n:]
 	s.stats.DeadLetters.Add(int64(n))
+}
+
+// dropDead drops the i-th dead letter, which its topic does not take.
+func (s *session) dropDead(i int, large *pipeline.TooLarge) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Logger.Error("a dead letter does not fit into its topic and is dropped", "of", s.dead[i].record.Key, "topic", large.Topic,
+		"bytes", large.Size, "max.message.bytes", large.Limit, "remedy", remedy)
+	s.dead = slices.Delete(s.dead, i, i+1)
 }
 
 func sizeOf(records []schemas.Record) int {

@@ -1,17 +1,18 @@
 // Package extract is the first stage: it reads containers from their sources and commits every page together with the
 // checkpoint that follows from it. It knows no vendor and no broker.
 //
-//	im.containers ──fold──▶ queue ──▶ one task per container ──pages──▶ commits ──one transaction──▶ im.raw.pages
-//	im.checkpoints ─fold──────────────────▲                                                          im.checkpoints
-//	        ▲                             └────── found containers ◀────────────────────────────────  im.containers
-//	        └────────────────────────────────────────────────────────────────────────────────────────────┘
+//	im.containers ──fold──▶ lanes ──a place──▶ one task per page ──▶ commits ──one transaction──▶ im.raw.pages
+//	im.checkpoints ─fold─────▲                        │                                           im.checkpoints
+//	        ▲                └──── goes on, waits ◀───┘                                           im.containers
+//	        └─────────────────────────────────────────────────────────────────────────────────────────┘
 package extract
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,6 +26,8 @@ type Platform struct {
 	Source   connectors.Source
 	TenantID string
 	AppID    string // ce_appid
+	// Health is what the source's calls report to (connectors.Watch); nil: a new one, which hears of containers alone.
+	Health *connectors.Health
 }
 
 // Config is what an extractor is made of.
@@ -34,7 +37,8 @@ type Config struct {
 	Container *schemas.Decoder
 	Check     *schemas.Decoder    // of checkpoints
 	Platforms map[string]Platform // by name; a platform that is not here is off
-	Workers   int                 // containers read at once
+	Workers   int                 // pages read at once
+	Bodies    int                 // bytes of response bodies held at once, 256 MiB where 0
 	Patience  time.Duration       // how long Once waits for a platform that answers nothing useful
 	Once      bool
 	Version   string // ce_connectorversion
@@ -42,15 +46,33 @@ type Config struct {
 	Now       func() time.Time
 }
 
+// defaultBodies is the room for response bodies of a process: four pages at their bound, some thousand of the usual size.
+const defaultBodies = 256 << 20
+
 // Extractor reads the containers of the partitions that are given to it.
 type Extractor struct {
 	Config
-	slots chan struct{} // one for each container that is being read, over all partitions
-	stats Stats
+	names     []string // of the platforms that are on, sorted
+	platforms map[string]*platform
+	lanes     []lane
+	places    *places // over all partitions
+	room      *connectors.Room
+	stats     Stats
 
-	mu     sync.Mutex
-	useful map[string]time.Time // by platform: when it last answered something useful
-	ended  map[int32]Summary    // by partition: how its last session ended
+	mu      sync.Mutex
+	ended   map[int32]Summary // by partition: how its last session ended
+	loading int               // sessions that are being loaded
+	refusal *refusal          // with Once: why it ends, nil: it does not
+}
+
+// platform is one that is on, and what all sessions know of it together.
+type platform struct {
+	Platform
+	name     string
+	health   *connectors.Health
+	busy     int      // containers that are queued or running, guarded by Extractor.mu
+	patience patience // guarded by Extractor.mu
+	row      row      // guarded by Extractor.mu
 }
 
 // New makes an extractor.
@@ -58,13 +80,20 @@ func New(c Config) *Extractor {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	e := &Extractor{
-		Config: c, slots: make(chan struct{}, c.Workers),
-		useful: map[string]time.Time{}, ended: map[int32]Summary{},
+	if c.Bodies <= 0 {
+		c.Bodies = defaultBodies
 	}
-	for name := range c.Platforms {
-		e.useful[name] = c.Now()
+	e := &Extractor{Config: c, platforms: map[string]*platform{}, ended: map[int32]Summary{}, room: connectors.NewRoom(c.Bodies)}
+	e.names = slices.Sorted(maps.Keys(c.Platforms))
+	for _, name := range e.names {
+		p := &platform{Platform: c.Platforms[name], name: name, health: c.Platforms[name].Health}
+		if p.health == nil {
+			p.health = connectors.NewHealth(name, c.Logger)
+		}
+		e.platforms[name] = p
+		e.lanes = append(e.lanes, lanesOf(p)...)
 	}
+	e.places = newPlaces(c.Workers, len(e.lanes))
 	return e
 }
 
@@ -90,16 +119,20 @@ func (e *Extractor) Assigned() {
 }
 
 // Partition reads the containers of one owned partition until ctx ends, or, with Once, until all have ended. Any other
-// return is an error: of the log, after which ownership must begin anew, or one that ends the process.
+// return is an error: of the log, after which ownership must begin again, or, with Once, that a platform is not waited for
+// any longer.
 func (e *Extractor) Partition(ctx context.Context, log pipeline.Log) error {
+	e.loads(1)
 	s, err := e.load(ctx, log)
+	e.loads(-1)
 	if err != nil {
 		return err
 	}
 	err = s.run(ctx)
 	if errors.Is(err, errAllEnded) {
+		sum := s.summary()
 		e.mu.Lock()
-		e.ended[log.ID()] = s.summary()
+		e.ended[log.ID()] = sum
 		e.mu.Unlock()
 		return nil
 	}
@@ -109,21 +142,11 @@ func (e *Extractor) Partition(ctx context.Context, log pipeline.Log) error {
 	return err
 }
 
-// errAllEnded ends a session of Once.
-var errAllEnded = errors.New("all containers have ended")
-
-// waited says that a platform answered something useful, or, with ok false, reports an error once Once has waited for
-// it longer than its patience.
-func (e *Extractor) waited(platform string, ok bool, why error) error {
+func (e *Extractor) loads(n int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	now := e.Now()
-	if ok {
-		e.useful[platform] = now
-		return nil
-	}
-	if d := now.Sub(e.useful[platform]); e.Once && d > e.Patience {
-		return fmt.Errorf("%s has answered nothing useful for %s (EXTRACTOR_PATIENCE): %w", platform, d.Round(time.Second), why)
-	}
-	return nil
+	e.loading += n
 }
+
+// errAllEnded ends a session of Once.
+var errAllEnded = errors.New("all containers have ended")

@@ -192,6 +192,7 @@ func TestManyContainersShareTransactions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, 1, memlog.Faults{CommitTime: func() time.Duration { return 10 * time.Millisecond }})
 		const chats, pages = 50, 10
+		r.conf.Workers = 2 * chats // half of them are kept for other lanes
 		for i := range chats {
 			c := r.chat(i)
 			r.book.pages[c.ID] = pages
@@ -232,7 +233,7 @@ func TestWorkersAreSharedByPartitions(t *testing.T) {
 			for i := range 6 {
 				c := r.chatIn(p, 10*int(p)+i)
 				r.book.pages[c.ID] = 2
-				r.add(c)
+				r.add(c, lookUp(c, i)) // a lane of their own, which a place is kept for
 			}
 		}
 		e := extract.New(r.conf)
@@ -249,7 +250,7 @@ func TestWorkersAreSharedByPartitions(t *testing.T) {
 		if r.book.most != workers {
 			t.Errorf("%d containers were being read at once, want %d", r.book.most, workers)
 		}
-		if st := e.Stats(); st.Running.Load() != 0 || st.Queued.Load() != 0 || st.Waiting.Load() != 0 || st.Complete.Load() != 24 {
+		if st := e.Stats(); st.Running.Load() != 0 || st.Queued.Load() != 0 || st.Waiting.Load() != 0 || st.Complete.Load() != 48 {
 			t.Errorf("at the end: %d running, %d queued, %d waiting, %d complete", st.Running.Load(), st.Queued.Load(), st.Waiting.Load(), st.Complete.Load())
 		}
 	})

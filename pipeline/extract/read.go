@@ -10,42 +10,30 @@ import (
 	"chatlake/schemas"
 )
 
-// Pauses of a container whose platform gives nothing at present.
+// Pauses of a container that gets nothing useful while others do.
 const (
 	firstPause = 5 * time.Second
 	maxPause   = 2 * time.Minute
+	mostPause  = time.Hour // that a platform may ask for
 )
 
-// read reads one container until its epoch ends, its platform gives nothing at present, or ctx ends: the session's own
-// (parent) ends it for good, errChanged lets it be queued again. It returns only errors that end the session.
-func (s *session) read(parent, ctx context.Context, r *reading) error {
-	s.stats.Running.Add(1)
-	err := s.pages(ctx, r)
-	s.stats.Running.Add(-1)
-	var unavailable *connectors.Error
-	switch {
-	case err == nil:
-		s.end(r.key, nil)
-		return nil
-	case parent.Err() != nil:
-		return context.Cause(parent)
-	case changed(ctx):
-		s.end(r.key, nil)
-		return nil
-	case errors.As(err, &unavailable) && unavailable.Class == connectors.ClassUnavailable:
-		return s.wait(ctx, r, unavailable)
-	}
-	return fmt.Errorf("container %s: %w", r.key, err)
-}
+// codeSource is the code of a container whose source breaks its word.
+const codeSource = "source_error"
 
-// reading is a container that is being read: what it is, and how far it has come.
+// reading is one page's reading of a container: what it is, and how far it has come.
 type reading struct {
-	platform   Platform
+	platform   *platform
+	api        string // that its pages come from
 	key        schemas.ContainerKey
-	container  schemas.Container // as it stood when the task began
+	live       *live
+	container  schemas.Container // as it was when the task began
 	checkpoint schemas.Checkpoint
 	old        *schemas.Checkpoint // of an earlier epoch that was begun and never came to its end
-	tries      int                 // pauses in a row
+	probes     bool                // it asks whether probe answers again
+	probe      string
+	memory     any
+	limit      int
+	calls      int64 // of pages that were dropped and are asked for again
 }
 
 // changed reports whether a reading was stopped because its container was cancelled or asked for again.
@@ -55,131 +43,251 @@ func (r *reading) conversation() schemas.ConversationKey {
 	return schemas.NewConversationKey(r.container.Platform, r.container.TenantID, r.container.ConversationID)
 }
 
-// begin notes that a container is being read and takes what stands of it; nil where nothing is left to do.
-func (s *session) begin(key schemas.ContainerKey, stop context.CancelCauseFunc) *reading {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.running[key] != nil || !s.runnable(key) {
-		return nil
-	}
-	c, cp := s.containers[key], s.checkpoints[key]
-	r := &reading{platform: s.Platforms[c.Platform], key: key, container: *c}
-	if spelling := s.spellings[c.ConversationID]; c.Kind == schemas.KindMessages && c.ID == c.ConversationID && spelling != "" {
-		r.container.ID = spelling
-	}
-	switch {
-	case cp == nil:
-		r.checkpoint = schemas.Checkpoint{ContainerKey: c.Key, Epoch: c.Epoch}
-	case cp.Epoch < c.Epoch:
-		r.checkpoint = schemas.Checkpoint{ContainerKey: c.Key, Epoch: c.Epoch}
-		if !cp.Ended() {
-			r.old = cp
-		}
-	default:
-		// The epoch in force is the higher of container and checkpoint.
-		r.checkpoint = *cp
-		r.container.Cancelled = c.Cancelled && c.Epoch == cp.Epoch
-	}
-	if p := s.later[key]; p != nil {
-		r.tries = p.tries
-		delete(s.later, key)
-		s.stats.Waiting.Add(-1)
-	}
-	s.running[key] = stop
-	return r
-}
-
-// end notes that a container is no longer being read, and queues it again where something is left to do.
-func (s *session) end(key schemas.ContainerKey, p *pause) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.running, key)
-	if p != nil {
-		s.later[key] = p
-		s.stats.Waiting.Add(1)
-	} else {
-		s.changed(key)
-	}
-	s.nudge()
-}
-
-// pages reads a container page by page; each page is durable before the next is asked for.
-func (s *session) pages(ctx context.Context, r *reading) error {
-	if r.old != nil {
-		if err := s.supersede(ctx, r); err != nil {
-			return err
-		}
-	}
-	switch {
-	case r.container.Cancelled:
-		return s.close(ctx, r, schemas.StateCancelled, connectors.Failure{Code: "cancelled", Message: "cancelled on request"})
-	case r.container.Mode != "backfill":
-		return s.close(ctx, r, schemas.StateFailed, connectors.Failure{Code: "mode", Message: "mode " + r.container.Mode + " is not supported"})
-	}
-	from := connectors.Position{Pages: r.checkpoint.Pages}
+// position is where the next page begins.
+func (r *reading) position() connectors.Position {
+	at := connectors.Position{Pages: r.checkpoint.Pages, Limit: r.limit, Memory: r.memory}
 	if r.checkpoint.Cursor != nil {
-		from.Cursor = connectors.Cursor(*r.checkpoint.Cursor)
+		at.Cursor = connectors.Cursor(*r.checkpoint.Cursor)
 	}
 	if r.checkpoint.Watermark != nil {
-		from.Watermark = *r.checkpoint.Watermark
+		at.Watermark = *r.checkpoint.Watermark
 	}
-	for page, err := range r.platform.Source.Pages(ctx, &r.container, from) {
-		if err != nil {
-			return err
-		}
-		if err := s.waited(r.container.Platform, true, nil); err != nil {
-			return err
-		}
-		r.tries = 0
-		if err := s.commitPage(ctx, r, page); err != nil {
-			return err
-		}
-		if page.Final {
-			return nil
-		}
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return errors.New("the source ended without a final page")
+	return at
 }
 
-// wait writes down that a container waits for its platform, and why, and reads on later.
-func (s *session) wait(ctx context.Context, r *reading, why *connectors.Error) error {
-	if err := s.waited(r.container.Platform, false, why); err != nil {
+// read reads one page of a container and commits it: one page is the unit of work, so that no container keeps another from
+// being read. ctx ends with the session (parent), or when the container has changed. It returns only errors that end the
+// session.
+func (s *session) read(parent, ctx context.Context, r *reading) error {
+	room := s.room.Page()
+	defer room.Release()
+	page, err := s.next(connectors.WithAllowance(ctx, room), r)
+	switch {
+	case err != nil:
+	case page.Final && page.Failed != nil && page.Failed.Wide:
+		room.Release() // it may be held for long
+		return s.ends(parent, ctx, r, s.refused(ctx, r, page))
+	default:
+		s.answered(r)
+		return s.ends(parent, ctx, r, s.commitPage(ctx, r, page))
+	}
+	if parent.Err() != nil {
+		return context.Cause(parent)
+	}
+	if changed(ctx) {
+		s.end(r, nil)
+		return nil
+	}
+	return s.ends(parent, ctx, r, s.fails(ctx, r, err))
+}
+
+// ends ends a reading whose last step came to err, unless that has ended it. What errChanged stopped is queued again.
+func (s *session) ends(parent, ctx context.Context, r *reading, err error) error {
+	switch {
+	case err == nil, errors.Is(err, errSmaller):
+		return nil
+	case parent.Err() != nil:
+		return context.Cause(parent)
+	case changed(ctx) && errors.Is(err, errChanged):
+		s.end(r, nil)
+		return nil
+	}
+	return fmt.Errorf("container %s: %w", r.key, err)
+}
+
+// Errors of a source that breaks its word.
+var (
+	errNoPage    = errors.New("the source ended without a final page")
+	errNoAdvance = errors.New("page after page of the source leads back to itself")
+)
+
+// next asks the source for the next page.
+func (s *session) next(ctx context.Context, r *reading) (*connectors.Page, error) {
+	for page, err := range r.platform.Source.Pages(ctx, &r.container, r.position()) {
+		if err != nil {
+			return nil, err
+		}
+		if same := s.advances(r, page); same > maxSame {
+			return nil, errNoAdvance
+		}
+		bound(page)
+		return page, nil
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return nil, errNoPage
+}
+
+// maxSame is how many pages in a row may lead back to themselves: more than any guard of a source lets pass.
+const maxSame = 200
+
+// advances counts pages in a row that lead back to themselves.
+func (s *session) advances(r *reading, page *connectors.Page) int {
+	at := r.position()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if page.Final || page.Next.Cursor != at.Cursor || page.Next.Watermark != at.Watermark {
+		r.live.same = 0
+	} else {
+		r.live.same++
+	}
+	return r.live.same
+}
+
+// bound makes holes of expansions that are too much for one page.
+func bound(p *connectors.Page) {
+	size := len(p.Body)
+	for i := range p.Opening {
+		size += len(p.Opening[i].Body)
+	}
+	for i := range p.Expansions {
+		if x := &p.Expansions[i]; size+len(x.Body) > connectors.MaxPageBytes {
+			x.Body, x.Error = nil, connectors.CodeTooLarge
+		}
+		size += len(p.Expansions[i].Body)
+	}
+}
+
+// fails has a container wait whose page could not be read. No other container is touched, and nothing ends the process.
+func (s *session) fails(ctx context.Context, r *reading, err error) error {
+	var e *connectors.Error
+	if !errors.As(err, &e) {
+		s.Logger.Error("the source of a container breaks its word", "container", r.key, "error", err)
+		return s.pause(ctx, r, &connectors.Error{API: r.api, Code: codeSource, Message: err.Error(), Err: err})
+	}
+	health := r.platform.health
+	switch {
+	case e.Class == connectors.ClassFatal:
+		scope := connectors.Platform
+		if s.laneAt(gateOf{r.platform, e.API}) < 0 {
+			health.RefusedAll(e.Code, e.Message)
+		} else {
+			scope = health.Refused(e.API, e.Code, e.Message)
+		}
+		return s.waitsFor(ctx, r, scope, e)
+	case e.Class != connectors.ClassUnavailable || e.Code == connectors.CodeNoRoom:
+		return s.pause(ctx, r, e)
+	case e.Scope == "":
+		health.Failed(connectors.Fault{
+			Scope: scopeOf(e), Subject: string(r.key), Code: e.Code, After: e.RetryAfter, Others: s.others(r),
+		})
+	}
+	if _, out := health.Closed(scopeOf(e)); out || e.Out {
+		return s.waitsFor(ctx, r, scopeOf(e), e)
+	}
+	return s.pause(ctx, r, e)
+}
+
+// scopeOf is what failed.
+func scopeOf(e *connectors.Error) string {
+	if e.Scope != "" {
+		return e.Scope
+	}
+	return e.API
+}
+
+// others is how many containers of a lane there are to be read.
+func (s *session) others(r *reading) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.present[s.all[r.key].lane]
+}
+
+// pause has a container wait for a time of its own, and writes down why where that is news.
+func (s *session) pause(ctx context.Context, r *reading, why *connectors.Error) error {
+	tries := r.live.tries
+	d := min(firstPause<<min(tries, 10), maxPause)
+	if why.RetryAfter > d {
+		d = min(why.RetryAfter, mostPause)
+	}
+	until := s.Now().Add(d)
+	if err := s.useless(r.platform, until, why); err != nil {
 		return err
 	}
-	code := why.Code
-	if r.checkpoint.State == schemas.StateWaiting && deref(r.checkpoint.ErrorCode) == code {
-		s.spent(r.key, why.Calls)
+	if r.checkpoint.State == schemas.StateWaiting && deref(r.checkpoint.ErrorCode) == why.Code {
+		s.spent(r, why.Calls)
 	} else {
-		cp := r.checkpoint
-		cp.State, cp.ErrorCode, cp.ErrorMessage = schemas.StateWaiting, &code, &why.Message
-		cp.Calls += int64(why.Calls)
-		if err := s.commitCheckpoint(ctx, r, &cp, nil); err != nil && !changed(ctx) {
+		s.Logger.Warn("container waits", "container", r.key, "code", why.Code, "error", why)
+		if err := s.waiting(ctx, r, why); err != nil {
 			return err
 		}
-		s.Logger.Warn("container waits", "container", r.key, "code", code, "error", why)
 	}
-	d := min(firstPause<<min(r.tries, 10), maxPause)
-	if why.RetryAfter > d {
-		d = min(why.RetryAfter, time.Hour)
-	}
-	p := &pause{until: s.Now().Add(d), tries: r.tries + 1}
-	if changed(ctx) {
-		p = nil
-	}
-	s.end(r.key, p)
+	s.end(r, func(l *live) {
+		l.tries++
+		l.scope, l.failed = scopeOf(why), s.Now()
+		l.until = s.Now().Add(d)
+		s.move(l, paused)
+		s.pauses.add(l)
+		if _, closed := r.platform.health.Closed(l.scope); closed {
+			s.regate.Store(true)
+		}
+	})
 	return nil
 }
 
-// spent adds calls to a checkpoint that stands as it is: they become durable with what is committed of the container
-// next. Writing them for themselves would cost a transaction for each pause of each container, for as long as a platform
-// is out.
-func (s *session) spent(key schemas.ContainerKey, calls int) {
+// waitsFor has a container wait until a scope of its platform answers. Its checkpoint says so once, however long that takes.
+func (s *session) waitsFor(ctx context.Context, r *reading, scope string, why *connectors.Error) error {
+	if !why.Out || r.probes {
+		gate, _ := r.platform.health.Closed(scope)
+		if err := s.useless(r.platform, gate.Next, why); err != nil {
+			return err
+		}
+	}
+	said := r.checkpoint.State == schemas.StateWaiting && (why.Class != connectors.ClassFatal || deref(r.checkpoint.ErrorCode) == why.Code)
+	if said {
+		s.spent(r, why.Calls)
+	} else if err := s.waiting(ctx, r, why); err != nil {
+		return err
+	}
+	s.end(r, func(l *live) {
+		l.scope, l.failed = scope, s.Now()
+		s.gate(l)
+		s.regate.Store(true) // it may have opened meanwhile
+	})
+	return nil
+}
+
+// waiting commits that a container waits, and why.
+func (s *session) waiting(ctx context.Context, r *reading, why *connectors.Error) error {
+	cp := r.checkpoint
+	cp.State, cp.ErrorCode, cp.ErrorMessage = schemas.StateWaiting, &why.Code, &why.Message
+	cp.Calls += int64(why.Calls)
+	err := s.commitCheckpoint(ctx, r, &cp, nil)
+	if isTooLarge(err) {
+		s.Logger.Error("a checkpoint does not fit into its topic: that the container waits is not written down", "container", r.key, "error", err)
+		return nil
+	}
+	return err
+}
+
+// spent adds calls to a checkpoint as it is: they become durable with what is committed of the container next. Writing them
+// for themselves would cost a transaction for each pause of each container, for as long as a platform is out.
+func (s *session) spent(r *reading, calls int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if cp := s.checkpoints[key]; cp != nil {
-		cp.Calls += int64(calls)
+	if e := s.all[r.key]; e.live.checkpoint != nil && e.live.checkpoint.Epoch == r.checkpoint.Epoch {
+		e.live.checkpoint.Calls += int64(calls)
+		e.calls = e.live.checkpoint.Calls
 	}
+}
+
+// finish ends a container's epoch for which no call is needed, be it its own or an earlier one.
+func (s *session) finish(parent, ctx context.Context, r *reading) error {
+	if r.old != nil {
+		if err := s.supersede(ctx, r); err != nil {
+			return s.ends(parent, ctx, r, err)
+		}
+	}
+	var err error
+	switch {
+	case r.container.Cancelled:
+		err = s.endWithout(ctx, r, schemas.StateCancelled, connectors.Failure{Code: "cancelled", Message: "cancelled on request"})
+	case r.container.Mode != modeBackfill:
+		err = s.endWithout(ctx, r, schemas.StateFailed, connectors.Failure{Code: "mode", Message: "mode " + r.container.Mode + " is not supported"})
+	}
+	if err == nil {
+		s.end(r, nil)
+	}
+	return s.ends(parent, ctx, r, err)
 }

@@ -2,7 +2,9 @@ package extract
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"chatlake/connectors"
@@ -10,57 +12,136 @@ import (
 	"chatlake/schemas"
 )
 
-// commitPage commits a page with what stands before it, the containers that it shows, and the checkpoint after it.
+// part says what a record of a draft is.
+type part struct {
+	kind partKind
+	i    int // in its list of the page
+}
+
+type partKind uint8
+
+const (
+	partOpening partKind = iota
+	partExpansion
+	partPage
+	partFound
+	partMissing
+	partCheckpoint
+)
+
+// draft is what a page's commit is made of.
+type draft struct {
+	page    connectors.Page
+	hollow  bool // the page's body does not fit
+	short   int  // how often the checkpoint was shortened
+	parts   []part
+	records []schemas.Record
+	cp      schemas.Checkpoint
+	found   []*schemas.Container
+	dead    int
+}
+
+// commitPage commits a page with what precedes it, the containers that it shows, and the checkpoint after it.
 func (s *session) commitPage(ctx context.Context, r *reading, p *connectors.Page) error {
-	number := r.checkpoint.Pages + 1
-	var records []schemas.Record
+	d := &draft{page: *p}
+	d.page.Opening, d.page.Expansions = slices.Clone(p.Opening), slices.Clone(p.Expansions)
+	d.page.Found, d.page.Missing = slices.Clone(p.Found), slices.Clone(p.Missing)
+	for {
+		if err := s.draw(r, d); err != nil {
+			return err
+		}
+		err := s.commitCheckpoint(ctx, r, &d.cp, d.records)
+		var large *pipeline.TooLarge
+		if !errors.As(err, &large) {
+			if err != nil {
+				return err
+			}
+			break
+		}
+		if err := s.fit(r, d, large); isTooLarge(err) {
+			return s.pause(ctx, r, &connectors.Error{API: r.api, Code: connectors.CodeTooLarge, Message: "nothing of the page fits into its topic; " + remedy, Err: err, Calls: p.Calls})
+		} else if err != nil {
+			return err
+		}
+	}
+	s.committed(r, d)
+	return nil
+}
+
+// draw makes the records of a draft.
+func (s *session) draw(r *reading, d *draft) error {
+	p, number, total := &d.page, r.checkpoint.Pages+1, s.log.Total()
+	d.records, d.parts, d.found, d.dead = nil, nil, nil, 0
+	add := func(rec schemas.Record, kind partKind, i int) {
+		d.records, d.parts = append(d.records, rec), append(d.parts, part{kind, i})
+	}
 	for i := range p.Opening {
-		records = append(records, s.page(r, &p.Opening[i], 0).Record(s.Topics.RawPages, s.log.Total()))
+		add(s.page(r, &p.Opening[i], 0).Record(s.Topics.RawPages, total), partOpening, i)
 	}
 	for i := range p.Expansions {
-		records = append(records, s.page(r, &p.Expansions[i], number).Record(s.Topics.RawPages, s.log.Total()))
+		add(s.page(r, &p.Expansions[i], number).Record(s.Topics.RawPages, total), partExpansion, i)
 	}
 	page := s.page(r, &p.Response, number)
 	page.Prev, page.Final = deref(r.checkpoint.LastPageID), p.Final
-	records = append(records, page.Record(s.Topics.RawPages, s.log.Total()))
+	add(page.Record(s.Topics.RawPages, total), partPage, 0)
+	d.cp = after(r, d, page.ID)
+	if err := s.found(r, d, page, add); err != nil {
+		return err
+	}
+	if err := s.missing(r, d, page, add); err != nil {
+		return err
+	}
+	d.parts = append(d.parts, part{kind: partCheckpoint})
+	return nil
+}
 
-	cp := r.checkpoint
+// after is the checkpoint that follows from a page.
+func after(r *reading, d *draft, pageID string) schemas.Checkpoint {
+	p, cp := &d.page, r.checkpoint
 	cp.State, cp.ErrorCode, cp.ErrorMessage = schemas.StateRunning, nil, nil
-	id := page.ID // a pointer into the page would keep its body for as long as the checkpoint is known
-	cp.Pages, cp.LastPageID = number, &id
+	id := pageID // a pointer into the page would keep its body for as long as the checkpoint is known
+	cp.Pages, cp.LastPageID = cp.Pages+1, &id
 	cp.Items += int64(p.Items)
-	cp.Calls += int64(p.Calls)
+	cp.Calls += int64(p.Calls) + r.calls
 	if w := p.Next.Watermark; w != 0 {
 		cp.Watermark = &w
 	}
 	cursor := string(p.Next.Cursor)
 	cp.Cursor = &cursor
-	if p.Final {
-		cp.Cursor, cp.State = nil, schemas.StateComplete
-		if p.Failed != nil {
-			cp.Cursor = r.checkpoint.Cursor // unmoved: it tells where reading came to its end
-			cp.State, cp.ErrorCode, cp.ErrorMessage = schemas.StateFailed, &p.Failed.Code, &p.Failed.Message
-			s.Logger.Error("container failed", "container", r.key, "code", p.Failed.Code, "error", p.Failed.Message)
+	if !p.Final {
+		return cp
+	}
+	cp.Cursor, cp.State = nil, schemas.StateComplete
+	if p.Failed != nil {
+		cp.Cursor = r.checkpoint.Cursor // unmoved: it tells where reading came to its end
+		cp.State, cp.ErrorCode, cp.ErrorMessage = schemas.StateFailed, &p.Failed.Code, &p.Failed.Message
+		if d.short > 0 {
+			cp.ErrorMessage = nil
 		}
 	}
-	found, more, err := s.found(r, p.Found, page)
-	if err != nil {
-		return err
-	}
-	records = append(records, more...)
-	missing, err := s.missing(r, p.Missing, page)
-	if err != nil {
-		return err
-	}
-	if err := s.commitCheckpoint(ctx, r, &cp, append(records, missing...)); err != nil {
-		return err
-	}
+	return cp
+}
+
+// committed takes in what has become durable with a page.
+func (s *session) committed(r *reading, d *draft) {
+	p := &d.page
 	s.stats.Pages.Add(1)
 	s.stats.Items.Add(int64(p.Items))
 	s.stats.Calls.Add(int64(p.Calls))
-	s.stats.DeadLetters.Add(int64(len(more) - len(found) + len(missing)))
-	s.add(found)
-	return nil
+	s.stats.DeadLetters.Add(int64(d.dead))
+	if p.Final && p.Failed != nil {
+		s.Logger.Error("container failed", "container", r.key, "code", p.Failed.Code, "error", p.Failed.Message)
+	}
+	s.mu.Lock()
+	for _, c := range d.found {
+		s.fold(c)
+	}
+	if e := s.all[r.key]; r.checkpoint.Epoch >= e.epoch {
+		r.live.memory, r.live.calls = p.Next.Memory, 0
+		r.live.passed(p.Items)
+	}
+	s.mu.Unlock()
+	s.end(r, nil)
 }
 
 // page makes a raw page of a response.
@@ -77,69 +158,60 @@ func (s *session) page(r *reading, p *connectors.Response, number int64) *schema
 	}
 }
 
-// found gives the containers of a page that are to be written, and their records: those that nobody has written in this
-// epoch or a later one. One that cannot be written is set aside; the page goes through.
-func (s *session) found(r *reading, shown []schemas.Container, page *schemas.Page) (found []*schemas.Container, records []schemas.Record, err error) {
+// found adds the containers of a page that are to be written: those that nobody has written in this epoch or a later one.
+// One that cannot be written becomes a dead letter; the page goes through.
+func (s *session) found(r *reading, d *draft, page *schemas.Page, add func(schemas.Record, partKind, int)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for i := range shown {
-		c := shown[i]
+	for i := range d.page.Found {
+		c := d.page.Found[i]
 		c.Platform, c.TenantID, c.ConversationID = r.container.Platform, r.container.TenantID, r.container.ConversationID
 		c.Mode, c.Epoch, c.RequestedAt = r.container.Mode, r.checkpoint.Epoch, schemas.MillisOf(s.Now())
 		c.Key = string(schemas.NewContainerKey(c.Platform, c.TenantID, c.Kind, c.ID))
-		if old := s.containers[schemas.ContainerKey(c.Key)]; old != nil && old.Epoch >= c.Epoch {
+		if old := s.all[schemas.ContainerKey(c.Key)]; old != nil && old.epoch >= c.Epoch {
 			continue
 		}
-		rec, err := s.container(&c)
+		rec, err := s.containerRecord(&c)
 		if err != nil {
-			s.Logger.Error("found container set aside", "container", r.key, "error", err)
+			s.Logger.Error("a found container is dead-lettered", "container", r.key, "error", err)
+			d.dead++
 			rec, err = s.deadLetter(pipeline.DeadLetter(pipeline.Fault{
 				Stage: schemas.StageExtract, Class: "bad_container", Message: "a container that the page shows cannot be written",
 				Conversation: r.conversation(), Container: r.key, PageID: page.ID, ItemPointer: fmt.Sprintf("/found/%d", i),
 			}, s.Now()))
 		} else {
-			found = append(found, &c)
+			d.found = append(d.found, &c)
 		}
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
-		records = append(records, rec)
+		add(rec, partFound, i)
 	}
-	return found, records, nil
+	return nil
 }
 
-// missing gives the dead letters of messages that were asked for by id and are not to be had. A look-up has none: there the
-// link says what became of its target.
-func (s *session) missing(r *reading, gone []connectors.Failed, page *schemas.Page) (records []schemas.Record, err error) {
+// missing adds the dead letters of messages that were asked for by id and that the platform does not give. A look-up has none:
+// there the link says what became of its target.
+func (s *session) missing(r *reading, d *draft, page *schemas.Page, add func(schemas.Record, partKind, int)) error {
 	if r.container.Cause == schemas.CauseLookup {
-		return nil, nil
+		return nil
 	}
-	for _, f := range gone {
+	for i, f := range d.page.Missing {
 		rec, err := s.deadLetter(pipeline.DeadLetter(pipeline.Fault{
 			Stage: schemas.StageExtract, Class: f.Class, Message: f.Message, Conversation: r.conversation(), Container: r.key,
 			PageID: page.ID, ItemPointer: f.Pointer, RecordID: f.RecordID,
 		}, s.Now()))
 		if err != nil {
-			return nil, err
+			return err
 		}
-		records = append(records, rec)
+		d.dead++
+		add(rec, partMissing, i)
 	}
-	return records, nil
+	return nil
 }
 
-// add folds containers in that this session has written itself, without waiting to read them back.
-func (s *session) add(found []*schemas.Container) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, c := range found {
-		if s.fold(c) {
-			s.changed(schemas.ContainerKey(c.Key))
-		}
-	}
-}
-
-// close ends a container's epoch with a page that no response stands behind.
-func (s *session) close(ctx context.Context, r *reading, state string, why connectors.Failure) error {
+// endWithout ends a container's epoch with a page without a response.
+func (s *session) endWithout(ctx context.Context, r *reading, state string, why connectors.Failure) error {
 	cp := r.checkpoint
 	page := s.lastPage(r, &cp, why.Code)
 	rec := page.Record(s.Topics.RawPages, s.log.Total())
@@ -171,7 +243,7 @@ func (s *session) lastPage(r *reading, cp *schemas.Checkpoint, why string) *sche
 	return p
 }
 
-// commitCheckpoint commits records with a checkpoint, which then stands.
+// commitCheckpoint commits records with a checkpoint, which then is in force.
 func (s *session) commitCheckpoint(ctx context.Context, r *reading, cp *schemas.Checkpoint, records []schemas.Record) error {
 	cp.UpdatedAt = schemas.MillisOf(s.Now())
 	if cp.ErrorMessage != nil { // a platform's words are not always UTF-8
@@ -180,7 +252,7 @@ func (s *session) commitCheckpoint(ctx context.Context, r *reading, cp *schemas.
 	}
 	value, err := schemas.CheckpointSchema.Append(nil, s.IDs[s.Topics.Checkpoints], cp)
 	if err != nil {
-		return fmt.Errorf("checkpoint of %s: %w", r.key, err)
+		return fmt.Errorf("checkpoint: %w", err)
 	}
 	records = append(records, schemas.Record{
 		Topic: s.Topics.Checkpoints, Partition: s.log.ID(), Time: cp.UpdatedAt.Time(), Key: string(r.key), Value: value,
@@ -190,7 +262,8 @@ func (s *session) commitCheckpoint(ctx context.Context, r *reading, cp *schemas.
 	}
 	r.checkpoint = *cp
 	s.mu.Lock()
-	s.checkpoints[r.key] = cp
+	e, own := s.all[r.key], *cp
+	e.check(r.key, &own)
 	s.mu.Unlock()
 	if cp.Ended() {
 		s.stats.ended(cp.State)
@@ -198,7 +271,7 @@ func (s *session) commitCheckpoint(ctx context.Context, r *reading, cp *schemas.
 	return nil
 }
 
-func (s *session) container(c *schemas.Container) (schemas.Record, error) {
+func (s *session) containerRecord(c *schemas.Container) (schemas.Record, error) {
 	value, err := schemas.ContainerSchema.Append(nil, s.IDs[s.Topics.Containers], c)
 	return schemas.Record{
 		Topic: s.Topics.Containers, Partition: s.log.ID(), Time: c.RequestedAt.Time(), Key: c.Key, Value: value,

@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/sourcegraph/conc/pool"
 
@@ -21,108 +22,227 @@ type session struct {
 	position atomic.Int64 // next offset of the topic of containers
 	commits  chan *commit
 	wake     chan struct{} // something changed for the dispatcher
+	regate   atomic.Bool   // a gate was closed or opened
 
-	mu          sync.Mutex
-	containers  schemas.Fold
-	spellings   map[string]string // of conversation ids, see fold
-	checkpoints map[schemas.ContainerKey]*schemas.Checkpoint
-	running     map[schemas.ContainerKey]context.CancelCauseFunc
-	queue       []schemas.ContainerKey
-	queued      map[schemas.ContainerKey]bool
-	later       map[schemas.ContainerKey]*pause // containers whose platform gives nothing at present
-	dead        []setAside                      // in the order of their offsets, not yet committed
+	mu        sync.Mutex
+	all       map[schemas.ContainerKey]*entry
+	off       int               // containers of a platform, app or tenant that is not on
+	spellings map[string]string // of conversation ids, see fold
+	counts    [wheres]int       // live containers by where they are
+	present   []int             // by lane, those that are anywhere
+	work      []work            // by lane
+	closing   []*live
+	pauses    pauses
+	gates     map[gateOf]*queueOf
+	verdicts  []verdict
+	gone      bool       // the session has ended
+	dead      []setAside // in the order of their offsets, not yet committed
 }
 
-// pause is a container that waits to be read on.
-type pause struct {
-	until time.Time
-	tries int
-}
-
-// load folds the partition's containers and checkpoints up to what is committed.
+// load folds the partition's containers and checkpoints up to all that stood there when it began, be it hidden by an open
+// transaction or not.
 func (e *Extractor) load(ctx context.Context, log pipeline.Log) (*session, error) {
 	s := &session{
 		Extractor: e, log: log, commits: make(chan *commit), wake: make(chan struct{}, 1),
-		containers: schemas.Fold{}, spellings: map[string]string{}, checkpoints: map[schemas.ContainerKey]*schemas.Checkpoint{},
-		running: map[schemas.ContainerKey]context.CancelCauseFunc{}, queued: map[schemas.ContainerKey]bool{},
-		later: map[schemas.ContainerKey]*pause{},
+		all: map[schemas.ContainerKey]*entry{}, spellings: map[string]string{}, work: make([]work, len(e.lanes)), present: make([]int, len(e.lanes)), gates: map[gateOf]*queueOf{},
 	}
-	start, stable, err := log.Offsets(ctx, e.Topics.Checkpoints)
+	start, end, err := pipeline.Settled(ctx, log, e.Topics.Checkpoints, e.Logger)
 	if err != nil {
 		return nil, err
 	}
-	err = pipeline.ReadTo(ctx, log, pipeline.Span{Topic: e.Topics.Checkpoints, From: start, To: stable}, func(r *schemas.Record) error {
-		cp := new(schemas.Checkpoint)
-		if err := s.decode(ctx, e.Check, r, cp); err != nil {
-			// Going on from an older checkpoint would read pages twice: better to stop and say so.
-			return fmt.Errorf("%s/%d offset %d (%s): %w", r.Topic, r.Partition, r.Offset, r.Key, err)
-		}
-		s.checkpoints[schemas.ContainerKey(cp.ContainerKey)] = cp
-		return nil
+	if err := s.checkpoints(ctx, start, end); err != nil {
+		return nil, err
+	}
+	start, end, err = pipeline.Settled(ctx, log, e.Topics.Containers, e.Logger)
+	if err != nil {
+		return nil, err
+	}
+	err = pipeline.ReadBatches(ctx, log, pipeline.Span{Topic: e.Topics.Containers, From: start, To: end}, func(b *pipeline.Batch) error {
+		return s.takeAll(ctx, b)
 	})
 	if err != nil {
+		s.leave()
 		return nil, err
 	}
-	start, stable, err = log.Offsets(ctx, e.Topics.Containers)
-	if err != nil {
-		return nil, err
+	if s.off > 0 {
+		s.Logger.Warn("containers of a platform, app or tenant that is not on are not read", "partition", log.ID(), "containers", s.off)
 	}
-	err = pipeline.ReadTo(ctx, log, pipeline.Span{Topic: e.Topics.Containers, From: start, To: stable}, func(r *schemas.Record) error {
-		return s.take(ctx, r)
-	})
-	if n := s.summary().Off; n > 0 {
-		s.Logger.Warn("containers of a platform, app or tenant that is not on are not read", "partition", log.ID(), "containers", n)
-	}
-	s.position.Store(max(start, stable))
-	return s, err
+	s.position.Store(max(start, end))
+	return s, nil
 }
 
-// fold takes a container record in and reports whether it changed what stands. mu is held.
+// checkpoints takes in the checkpoints of a span. Going on from an older one would read pages twice: where the newest of a
+// container cannot be read, the session ends and says so.
+func (s *session) checkpoints(ctx context.Context, start, end int64) error {
+	unread := map[string]error{} // by key
+	err := pipeline.ReadTo(ctx, s.log, pipeline.Span{Topic: s.Topics.Checkpoints, From: start, To: end}, func(r *schemas.Record) error {
+		cp := new(schemas.Checkpoint)
+		if err := s.decode(ctx, s.Check, r, cp); err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			unread[r.Key] = fmt.Errorf("%s/%d offset %d (%s): %w", r.Topic, r.Partition, r.Offset, r.Key, err)
+			return nil
+		}
+		delete(unread, cp.ContainerKey)
+		s.check(cp)
+		return nil
+	})
+	var damaged *pipeline.Unreadable
+	if errors.As(err, &damaged) {
+		return fmt.Errorf("checkpoints are damaged, and reading on without them could repeat pages; restore the partition from a replica or a backup: %w", err)
+	}
+	for _, why := range unread {
+		err = errors.Join(err, fmt.Errorf("the newest checkpoint of a container cannot be read, and going on from an older one would repeat pages; "+
+			"a registry that knows its schema, or a newer record of the key, mends it: %w", why))
+	}
+	return err
+}
+
+// check takes in a checkpoint that was read.
+func (s *session) check(cp *schemas.Checkpoint) {
+	e := s.entry(cp.ContainerKey)
+	e.check(schemas.ContainerKey(cp.ContainerKey), cp)
+	if e.live != nil && e.state != stateGoing {
+		e.live = nil
+	}
+}
+
+// entry gives what is known of a container, from now on at least that there is one.
+func (s *session) entry(key string) *entry {
+	e := s.all[schemas.ContainerKey(key)]
+	if e == nil {
+		e = &entry{lane: -1}
+		// In memory of its own: a decoder may give a part of much more.
+		s.all[schemas.ContainerKey(strings.Clone(key))] = e
+	}
+	return e
+}
+
+// fold takes a container record in and queues the container where something is to be done for it. mu is held.
+//
+// The first record of a key's highest epoch is in force, and the epoch is cancelled once any record of it says so
+// (schemas.Fold says the same of whole records).
 //
 // A platform may spell a conversation in the name of one of its members, and want that spelling in calls; a look-up, whose
 // container the normalizer writes, knows the canonical id alone. It is read in the spelling of the container that came first.
-func (s *session) fold(c *schemas.Container) bool {
+func (s *session) fold(record *schemas.Container) {
+	c := record
 	named := c.Kind == schemas.KindConversation || c.Kind == schemas.KindMessages
 	if named && c.ID != c.ConversationID && s.spellings[c.ConversationID] == "" {
-		s.spellings[c.ConversationID] = c.ID
+		s.spellings[strings.Clone(c.ConversationID)] = strings.Clone(c.ID)
 	}
-	return s.containers.Add(c)
+	e := s.entry(c.Key)
+	switch {
+	case c.Epoch > e.epoch:
+		if e.epoch == 0 {
+			if e.lane = int8(s.laneOf(c)); e.lane < 0 {
+				s.off++
+			}
+		}
+		e.epoch, e.cancelled = c.Epoch, c.Cancelled
+	case c.Epoch == e.epoch && c.Cancelled && !e.cancelled:
+		e.cancelled = true
+		c = nil // what the first record of the epoch says else holds
+	default:
+		return
+	}
+	if !e.runnable() {
+		return
+	}
+	key := schemas.ContainerKey(record.Key)
+	if e.live == nil {
+		e.live = &live{key: key}
+	}
+	if c != nil {
+		own := *c
+		e.live.container = &own
+		e.live.memory, e.live.limit, e.live.left = nil, 0, 0
+	} else if e.live.container != nil {
+		e.live.container.Cancelled = true
+	}
+	s.changed(e)
 }
 
 // changed queues a container where something is to be done for it; what runs for it is stopped first. mu is held.
-func (s *session) changed(key schemas.ContainerKey) {
-	if stop := s.running[key]; stop != nil {
-		stop(errChanged) // the task's end queues it again
+func (s *session) changed(e *entry) {
+	l := e.live
+	if l.container == nil {
 		return
 	}
-	if !s.queued[key] && s.runnable(key) {
-		if s.later[key] != nil {
-			delete(s.later, key)
-			s.stats.Waiting.Add(-1)
-		}
-		s.queued[key] = true
-		s.queue = append(s.queue, key)
-		s.stats.Queued.Add(1)
-		s.nudge()
+	switch l.where {
+	case running:
+		l.changed = true
+		l.stop(errChanged) // the task's end queues it again
+		return
+	case paused:
+		s.pauses.remove(l)
+	case held:
+		s.unhold(l)
 	}
+	s.ready(e, false)
+	s.nudge()
 }
 
 // errChanged stops a task whose container was cancelled or asked for again.
 var errChanged = errors.New("container changed")
 
-// runnable reports whether a container is still to be read or to be ended. mu is held.
-func (s *session) runnable(key schemas.ContainerKey) bool {
-	c, cp := s.containers[key], s.checkpoints[key]
-	if c == nil {
-		return false
+// ready queues a container: for a place, or, where no call is needed, to be ended. mu is held.
+func (s *session) ready(e *entry, due bool) {
+	l := e.live
+	switch {
+	case e.closes():
+		if l.where != closing {
+			s.move(l, closing)
+			s.closing = append(s.closing, l)
+		}
+	case l.where != queued:
+		s.move(l, queued)
+		s.work[e.lane].push(l, due)
 	}
-	return s.on(c) && (cp == nil || cp.Epoch < c.Epoch || !cp.Ended())
 }
 
-// on reports whether the platform of a container is on.
-func (s *session) on(c *schemas.Container) bool {
-	p, on := s.Platforms[c.Platform]
-	return on && p.TenantID == c.TenantID
+// closes reports whether an epoch is to be ended without a call: one that is cancelled, or an earlier one that was being read
+// when another was asked for.
+func (e *entry) closes() bool {
+	l := e.live
+	superseded := l.checkpoint != nil && l.checkpoint.Epoch < e.epoch && e.state == stateGoing
+	return superseded || e.cancelled && e.epoch >= e.read || l.container.Mode != modeBackfill
+}
+
+const modeBackfill = "backfill"
+
+// move notes where a container is now, in the counters, too. mu is held.
+func (s *session) move(l *live, to where) {
+	if l.where == to {
+		return
+	}
+	s.count(to, 1, l)
+	s.count(l.where, -1, l)
+	if lane := s.all[l.key].lane; lane >= 0 {
+		s.present[lane] += int(min(to, 1)) - int(min(l.where, 1))
+	}
+	l.where = to
+}
+
+func (s *session) count(w where, n int, l *live) {
+	s.counts[w] += n
+	gauge := s.stats.gauge(w)
+	if gauge != nil {
+		gauge.Add(int64(n))
+	}
+	if w == queued || w == running {
+		s.busy(l, n)
+	}
+}
+
+// busy counts the containers of a platform that are queued or running, over all partitions.
+func (e *Extractor) busy(l *live, n int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if p := e.platforms[l.container.Platform]; p != nil {
+		p.busy += n
+	}
 }
 
 func (s *session) nudge() {
@@ -146,11 +266,13 @@ func (s *session) run(parent context.Context) error {
 			return err
 		})
 	}
+	stop := s.listen()
+	defer stop()
 	start(s.commitLoop)
 	start(s.tail)
 	err := s.dispatch(ctx, start)
 	cancel(err)
-	defer s.forget()
+	defer s.leave()
 	if werr := tasks.Wait(); werr != nil && !errors.Is(err, errAllEnded) {
 		if cause := context.Cause(ctx); cause != nil {
 			return cause
@@ -160,134 +282,88 @@ func (s *session) run(parent context.Context) error {
 	return err
 }
 
-// forget takes what this session counted as present out of the live counters.
-func (s *session) forget() {
-	s.stats.Queued.Add(-int64(len(s.queue)))
-	s.stats.Waiting.Add(-int64(len(s.later)))
-}
-
-// dispatch starts a task for each container that is ready, as slots become free.
-func (s *session) dispatch(ctx context.Context, start func(func(context.Context) error)) error {
-	for {
-		key, wait := s.ready()
-		if key == "" {
-			if done, err := s.allEnded(ctx); err != nil || done {
-				return errors.Join(err, endIf(done))
-			}
-			timer := time.NewTimer(wait)
-			select {
-			case <-ctx.Done():
-				timer.Stop()
-				return context.Cause(ctx)
-			case <-s.wake:
-				timer.Stop()
-			case <-timer.C:
-			}
-			continue
+// listen has the dispatcher look at the gates whenever one is closed or opened, until stop is called.
+func (s *session) listen() (stop func()) {
+	var stops []func()
+	for _, name := range s.names {
+		stops = append(stops, s.platforms[name].health.Listen(func() { s.regate.Store(true); s.nudge() }))
+	}
+	return func() {
+		for _, stop := range stops {
+			stop()
 		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case s.slots <- struct{}{}:
-		}
-		// The container counts as running before the loop looks again whether anything is left to do.
-		own, stop := context.WithCancelCause(ctx)
-		r := s.begin(key, stop)
-		if r == nil {
-			stop(nil)
-			<-s.slots
-			continue
-		}
-		start(func(ctx context.Context) error {
-			defer func() { stop(nil); <-s.slots }()
-			return s.read(ctx, own, r)
-		})
 	}
 }
 
-func endIf(done bool) error {
-	if done {
-		return errAllEnded
+// leave takes what this session has, and what it counted as present, out of what all sessions share.
+func (s *session) leave() {
+	for lane := range s.lanes {
+		s.places.withdraw(lane, s)
 	}
-	return nil
-}
-
-// ready takes the next container to read, or tells how long to wait for one.
-func (s *session) ready() (schemas.ContainerKey, time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	wait := time.Second
-	if len(s.queue) == 0 {
-		now := s.Now()
-		for key, p := range s.later {
-			if d := p.until.Sub(now); d > 0 {
-				wait = min(wait, d)
-				continue
+	for _, e := range s.all {
+		if e.live != nil {
+			if e.live.where == held {
+				s.unhold(e.live)
 			}
-			s.queued[key] = true
-			s.queue = append(s.queue, key)
-			s.stats.Queued.Add(1)
+			s.move(e.live, nowhere)
 		}
 	}
-	if len(s.queue) == 0 {
-		return "", wait
+	for _, v := range s.verdicts {
+		s.settled(v)
 	}
-	key := s.queue[0]
-	s.queue = s.queue[1:]
-	delete(s.queued, key)
-	s.stats.Queued.Add(-1)
-	return key, 0
+	s.verdicts, s.gone = nil, true
 }
 
 // allEnded reports, with Once, whether nothing is left to do: nothing runs or waits, and the topic of containers has
 // been read to its end.
 func (s *session) allEnded(ctx context.Context) (bool, error) {
-	if !s.Once {
-		return false, nil
-	}
-	s.mu.Lock()
-	idle := len(s.queue) == 0 && len(s.running) == 0 && len(s.later) == 0 && len(s.dead) == 0
-	s.mu.Unlock()
-	if !idle {
+	if !s.Once || !s.quiet() {
 		return false, nil
 	}
 	_, stable, err := s.log.Offsets(ctx, s.Topics.Containers)
 	if err != nil || s.position.Load() < stable {
 		return false, err
 	}
+	return s.quiet(), nil
+}
+
+// quiet reports whether nothing of this session runs or waits.
+func (s *session) quiet() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.queue) == 0 && len(s.running) == 0 && len(s.dead) == 0, nil
+	n := len(s.dead) + len(s.verdicts)
+	for w := queued; w < wheres; w++ {
+		n += s.counts[w]
+	}
+	return n == 0
 }
 
 // summary counts how the containers that are on stand.
 func (s *session) summary() Summary {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var sum Summary
-	for key, c := range s.containers {
-		cp := s.checkpoints[key]
-		if !s.on(c) {
-			sum.Off++
-			continue
-		}
-		if cp == nil {
+	sum := Summary{Off: s.off}
+	for _, e := range s.all {
+		if e.lane < 0 || e.read == 0 {
 			continue
 		}
 		sum.Containers++
-		sum.Pages += cp.Pages
-		sum.Items += cp.Items
-		sum.Calls += cp.Calls
-		switch cp.State {
-		case schemas.StateComplete:
+		sum.Pages += e.pages
+		sum.Items += e.items
+		sum.Calls += e.calls
+		switch e.state {
+		case stateComplete:
 			sum.Complete++
-		case schemas.StateCancelled:
+		case stateCancelled:
 			sum.Cancelled++
-		case schemas.StateFailed:
+		case stateFailed:
 			sum.Failed++
-			sum.Failures = append(sum.Failures, Failure{cp.ContainerKey, deref(cp.ErrorCode), deref(cp.ErrorMessage)})
+			sum.Failures = append(sum.Failures, *e.failure)
 		}
 	}
+	slices.SortFunc(sum.Failures, func(a, b Failure) int { return strings.Compare(a.Container, b.Container) })
 	return sum
 }
 

@@ -342,36 +342,36 @@ func TestPatienceOfOnce(t *testing.T) {
 	}
 }
 
-func TestErrorsThatEndTheSession(t *testing.T) {
-	fatal := &connectors.Error{Class: connectors.ClassFatal, API: schemas.FeishuMessagesList, Code: "99991663", Message: "secret refused"}
+// TestSourcesThatBreakTheirWord: what a source does to one container ends neither the session nor the others. With Once it
+// ends by patience.
+func TestSourcesThatBreakTheirWord(t *testing.T) {
 	for name, f := range map[string]struct {
-		fail func(*schemas.Container, int64, int) error
-		says string
+		source func(*rig) connectors.Source
+		says   string
 	}{
-		"fatal":          {func(*schemas.Container, int64, int) error { return fatal }, "secret refused"},
-		"a foreign one":  {func(*schemas.Container, int64, int) error { return errStop }, "stop"},
-		"in the midst":   {func(_ *schemas.Container, n int64, _ int) error { return map[int64]error{2: fatal}[n] }, "99991663"},
-		"no final page":  {nil, "without a final page"},
-		"nothing at all": {nil, "without a final page"},
+		"a foreign error": {func(r *rig) connectors.Source { return r.book }, "stop"},
+		"no final page":   {func(r *rig) connectors.Source { return endless{false, r.book} }, "leads back to itself"},
+		"nothing at all":  {func(r *rig) connectors.Source { return endless{true, r.book} }, "without a final page"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r := newRig(t, 1, memlog.Faults{})
-				c := r.chat(0)
-				r.book.pages[c.ID], r.book.fail = 3, f.fail
-				for i := range 5 {
-					r.add(r.chat(i + 1))
+				other := &book{t: t, pages: map[string]int{}}
+				r.conf.Platforms[schemas.Yunxin] = extract.Platform{Source: other, TenantID: "appkey"}
+				bad, good := r.chat(0), conversation("p2p:alice:bob")
+				r.book.fail = func(*schemas.Container, int64, int) error { return errStop }
+				r.conf.Platforms[schemas.Feishu] = extract.Platform{Source: f.source(r), TenantID: tenant}
+				other.pages[good.ID] = 40
+				other.before = func(context.Context, *schemas.Container, int64) { time.Sleep(time.Second) }
+				r.add(bad, good)
+				mustContain(t, r.session(t.Context()), "feishu", "EXTRACTOR_PATIENCE", f.says)
+				s := r.check()
+				if got := s.checkpoints[schemas.ContainerKey(good.Key)].State; got != schemas.StateComplete {
+					t.Errorf("the other platform's container is %s", got)
 				}
-				if f.fail == nil {
-					r.conf.Platforms[schemas.Feishu] = extract.Platform{Source: endless{name == "nothing at all", r.book}, TenantID: tenant}
+				if cp := s.checkpoints[schemas.ContainerKey(bad.Key)]; cp.State != schemas.StateWaiting || *cp.ErrorCode != "source_error" {
+					t.Errorf("the checkpoint says %+v", cp)
 				}
-				r.add(c)
-				err := r.session(t.Context())
-				mustContain(t, err, "container feishu/cli_1/chat/oc_", f.says)
-				if f.says == fatal.Code && !errors.Is(err, error(fatal)) {
-					t.Errorf("%v does not wrap the platform's error", err)
-				}
-				r.check()
 			})
 		})
 	}

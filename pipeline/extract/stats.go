@@ -13,6 +13,19 @@ type Stats struct {
 	Complete, Failed, Cancelled                    atomic.Int64 // containers that ended in this process
 }
 
+// gauge is that of containers that are somewhere, nil where none counts them.
+func (s *Stats) gauge(w where) *atomic.Int64 {
+	switch w {
+	case queued, closing:
+		return &s.Queued
+	case running:
+		return &s.Running
+	case paused, gated, held:
+		return &s.Waiting
+	}
+	return nil
+}
+
 func (s *Stats) ended(state string) {
 	switch state {
 	case schemas.StateComplete:

@@ -5,11 +5,20 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"chatlake/pipeline"
 	"chatlake/schemas"
 )
+
+// takeAll folds a batch in. What nobody can read of it is a dead letter.
+func (s *session) takeAll(ctx context.Context, b *pipeline.Batch) error {
+	return b.Each(func(r *schemas.Record) error { return s.take(ctx, r) }, func(d *pipeline.Damaged) error {
+		at := &schemas.Record{Topic: s.Topics.Containers, Partition: s.log.ID(), Offset: d.First}
+		return s.setAside(at, "unreadable", fmt.Sprintf("offsets %d to %d cannot be read: %s", d.First, d.Last, d.Why))
+	})
+}
 
 // take folds one record of the topic of containers in and queues the container where there is something to do.
 func (s *session) take(ctx context.Context, r *schemas.Record) error {
@@ -23,15 +32,16 @@ func (s *session) take(ctx context.Context, r *schemas.Record) error {
 	if err := c.Validate(); err != nil { // another writer's: nothing that follows from it could be written
 		return s.setAside(r, "invalid", err.Error())
 	}
+	if !strings.HasPrefix(c.Key, string(schemas.NewContainerKey(c.Platform, c.TenantID, c.Kind, ""))) {
+		return s.setAside(r, "invalid", "the key is not one of the container's platform, tenant and kind")
+	}
 	conversation := schemas.NewConversationKey(c.Platform, c.TenantID, c.ConversationID)
 	if p := schemas.Partition(conversation, s.log.Total()); p != r.Partition {
 		return s.setAside(r, "misplaced", fmt.Sprintf("the conversation belongs to partition %d of %d", p, s.log.Total()))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.fold(c) {
-		s.changed(schemas.ContainerKey(c.Key))
-	}
+	s.fold(c)
 	return nil
 }
 
@@ -89,10 +99,8 @@ func (s *session) tail(ctx context.Context) error {
 			return err
 		}
 		s.log.Beat()
-		for i := range b.Records {
-			if err := s.take(ctx, &b.Records[i]); err != nil {
-				return err
-			}
+		if err := s.takeAll(ctx, &b); err != nil {
+			return err
 		}
 		if b.Next > s.position.Load() {
 			s.position.Store(b.Next)

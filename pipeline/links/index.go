@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -25,7 +26,7 @@ import (
 
 // layout is the version of keys and values; another one on disk is dropped and built anew. Messages are kept as they were
 // encoded, so their schema is a part of it.
-var layout = "3 " + schemas.MessageSchema.Sum()
+var layout = "4 " + schemas.MessageSchema.Sum()
 
 // Index is the cache of one process, over all its partitions.
 type Index struct {
@@ -62,58 +63,89 @@ func Open(dir string, logger *slog.Logger) (*Index, error) {
 }
 
 func unusable(dir string, err error) error {
+	if noSpace(err) {
+		return unwritable(dir, err)
+	}
 	return fmt.Errorf("state directory %s cannot be opened: each process needs its own NORMALIZER_STATE_DIR; "+
 		"one that nobody uses may be deleted, it is built anew from the topics: %w", dir, err)
 }
 
+// open opens the cache; one that turns out to be damaged is dropped, and made again.
 func open(dir string, lock *pebble.Lock, logger *slog.Logger) (*Index, error) {
-	if err := matches(dir); err != nil {
+	made, err := matches(dir)
+	if err != nil {
 		return nil, err
 	}
+	fs := &disk{FS: vfs.Default, dir: dir, log: logger}
+	ix, err := fs.open(lock, made)
+	if err == nil || !refused(err) {
+		return ix, err
+	}
+	logger.Warn("the state is damaged: it is dropped, and built again from the topics", "dir", dir, "error", err.Error())
+	if err := os.WriteFile(filepath.Join(dir, mark), []byte(damaged), 0o600); err != nil {
+		return nil, unwritable(dir, err)
+	}
+	if made, err = matches(dir); err != nil {
+		return nil, err
+	}
+	return fs.open(lock, made)
+}
+
+// refused reports whether it is the files that cannot be opened, and not the system that does not let us.
+func refused(err error) bool {
+	var system syscall.Errno
+	return broken(err) || !errors.As(err, &system) || system == syscall.ENOENT
+}
+
+// open opens the files, or makes them where there are none: without its manifest's marker a damaged cache looks like none,
+// and would be half of what it was.
+func (d *disk) open(lock *pebble.Lock, made bool) (*Index, error) {
 	cache := pebble.NewCache(blockCache)
 	defer cache.Unref()
 	opts := &pebble.Options{
-		Cache: cache, MemTableSize: memTable, FormatMajorVersion: pebble.FormatNewest, FS: vfs.Default,
-		Logger: quiet{logger}, MaxOpenFiles: 500, Lock: lock,
+		Cache: cache, MemTableSize: memTable, FormatMajorVersion: pebble.FormatNewest, FS: d,
+		Logger: quiet{d}, EventListener: d.events(), ErrorIfNotExists: !made, MaxOpenFiles: 500, Lock: lock,
 	}
 	opts.TargetFileSizes[0] = 8 << 20 // values come in the order of their keys: few files, and compactions only move them
 	for i := range opts.Levels {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10) // most look-ups are of records never seen
 	}
-	db, err := pebble.Open(dir, opts)
+	db, err := pebble.Open(d.dir, opts)
 	if err != nil {
-		return nil, unusable(dir, err)
+		return nil, unusable(d.dir, err)
 	}
-	return &Index{db: db, lock: lock, dir: dir, stop: make(chan struct{})}, nil
+	return &Index{db: db, lock: lock, dir: d.dir, stop: make(chan struct{})}, nil
 }
 
-// matches drops what an older layout left.
-func matches(dir string) error {
-	mark := filepath.Join(dir, "LAYOUT")
-	b, err := os.ReadFile(mark)
+// mark is the file that holds the layout.
+const mark = "LAYOUT"
+
+// matches drops what an older layout left, and reports whether there is nothing now.
+func matches(dir string) (empty bool, err error) {
+	b, err := os.ReadFile(filepath.Join(dir, mark))
 	if err == nil && string(b) == layout {
-		return nil
+		return false, nil
 	}
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("state directory %s (NORMALIZER_STATE_DIR): %w", dir, err)
+		return false, fmt.Errorf("state directory %s (NORMALIZER_STATE_DIR): %w", dir, err)
 	}
 	if err == nil { // another layout: only what Pebble wrote is removed, never a directory that was named by mistake
 		entries, err := os.ReadDir(dir)
 		if err != nil {
-			return fmt.Errorf("state directory %s: %w", dir, err)
+			return false, fmt.Errorf("state directory %s: %w", dir, err)
 		}
 		for _, e := range entries {
-			if !e.IsDir() && e.Name() != "LOCK" && e.Name() != filepath.Base(mark) { // the mark stands until all else is gone
+			if !e.IsDir() && e.Name() != "LOCK" && e.Name() != mark { // the mark stands until all else is gone
 				if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
-					return fmt.Errorf("state directory %s: %w", dir, err)
+					return false, fmt.Errorf("state directory %s: %w", dir, err)
 				}
 			}
 		}
 	}
-	if err := os.WriteFile(mark, []byte(layout), 0o600); err != nil {
-		return fmt.Errorf("state directory %s (NORMALIZER_STATE_DIR): %w", dir, err)
+	if err := os.WriteFile(filepath.Join(dir, mark), []byte(layout), 0o600); err != nil {
+		return false, unwritable(dir, err)
 	}
-	return nil
+	return true, nil
 }
 
 // sync makes what was written durable every few seconds: until then a kill loses it from the cache, which costs reading
@@ -145,21 +177,29 @@ func (ix *Index) Close() error {
 }
 
 func (p *Partition) fail(what string, err error) error {
+	if broken(err) {
+		return condemn(p.ix.dir, fmt.Errorf("%s: %w", what, err))
+	}
 	return fmt.Errorf("state directory %s: %s: %w", p.ix.dir, what, err)
 }
 
 // quiet sends what Pebble says to the log of the program, at debug level.
-type quiet struct{ log *slog.Logger }
+type quiet struct{ disk *disk }
 
 func (q quiet) Infof(format string, args ...any) {
-	q.log.Debug("pebble: " + fmt.Sprintf(format, args...))
+	q.disk.log.Debug("pebble: " + fmt.Sprintf(format, args...))
 }
 func (q quiet) Errorf(format string, args ...any) {
-	q.log.Error("pebble: " + fmt.Sprintf(format, args...))
+	q.disk.log.Error("pebble: " + fmt.Sprintf(format, args...))
 }
 
-// Fatalf is for faults after which Pebble cannot go on, such as a full disk; it must not return.
+// Fatalf is for faults after which Pebble cannot go on; it must not return.
 func (q quiet) Fatalf(format string, args ...any) {
-	q.log.Error("state directory cannot be written: " + fmt.Sprintf(format, args...))
-	os.Exit(1)
+	err := fmt.Errorf(format, args...)
+	for _, a := range args {
+		if cause, ok := a.(error); ok {
+			err = fmt.Errorf("%w (%s)", cause, format)
+		}
+	}
+	q.disk.end(err)
 }

@@ -80,7 +80,7 @@ func fill(n *links.Node, i int64) {
 	n.Root = links.Link{Status: links.Resolved, ID: "root"}
 	n.Thread = "thread"
 	n.Depth, n.Answer, n.Hint, n.Alias, n.AliasTime = uint8(i), links.Answer{Status: links.Deleted, Reason: "why"}, i, "alias", i
-	n.Published = links.Published{Version: i + 1, Edited: -i, State: 1, Digest: ^uint64(i), Body: links.Place{Offset: i, No: uint32(i)}}
+	n.Published = links.Published{Version: i + 1, Edited: -i, State: 1, Digest: ^uint64(i), Cut: i%11 == 0, Body: links.Place{Offset: i, No: uint32(i)}}
 	n.Changed()
 }
 

@@ -74,6 +74,7 @@ type Published struct {
 	Edited  int64 // its edit time, 0: none
 	State   uint8 // as in Rank
 	Digest  uint64
+	Cut     bool  // something was taken out of it, as it was too large
 	Body    Place // where its value is kept
 }
 

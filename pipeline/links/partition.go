@@ -3,6 +3,7 @@ package links
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -19,14 +20,18 @@ const (
 	keyLookup       = 'l' // key of a look-up's container: the ids that it asks for
 	keyBody         = 'b' // Place
 	keyNamed        = 'd' // client id, message that has it too but that it does not stand for
+	keyRecord       = 'o' // record id: number of the conversation that showed it first, or what was published of it before
 )
 
-// Applied is how far a partition's cache has come: the offset after the last raw record that it holds, and the id of the
-// page in the last one that had any, so that another topic of the same name is recognised.
+// Applied is how far a partition's cache has come: the offset after the last raw record that it holds, and the page in the
+// last one that had any, so that another topic of the same name is recognised. A page's id alone does not tell: a container
+// that is read again from its start has the same ids.
 type Applied struct {
 	Offset     int64
 	PageOffset int64 // offset of the page named, -1: none yet
 	PageID     string
+	PageTime   int64 // ce_time in milliseconds
+	Output     int64 // every message before this offset of the output is known to the cache; it may know later ones
 }
 
 // Conversation is what is known of one.
@@ -137,14 +142,19 @@ func after(prefix []byte) []byte {
 	return nil
 }
 
+// appliedSize is the length of what precedes the page's id in the value of keyApplied: two offsets, the number of
+// conversations, the page's time, the offset of the output.
+const appliedSize = 36
+
 // Applied tells how far the cache has come; false where there is none.
 func (p *Partition) Applied() (Applied, bool, error) {
 	v, err := p.get(p.at(keyApplied))
-	if err != nil || len(v) < 20 {
+	if err != nil || len(v) < appliedSize {
 		return Applied{}, false, err
 	}
 	return Applied{
-		Offset: int64(binary.BigEndian.Uint64(v)), PageOffset: int64(binary.BigEndian.Uint64(v[8:])), PageID: string(v[20:]),
+		Offset: int64(binary.BigEndian.Uint64(v)), PageOffset: int64(binary.BigEndian.Uint64(v[8:])),
+		PageTime: int64(binary.BigEndian.Uint64(v[20:])), Output: int64(binary.BigEndian.Uint64(v[28:])), PageID: string(v[appliedSize:]),
 	}, true, nil
 }
 
@@ -173,19 +183,25 @@ func (p *Partition) Conversation(key string) (*Conversation, error) {
 		p.talks[key] = c
 		return c, nil
 	}
-	if p.count == 0 { // the number given last stands beside how far the cache has come
-		v, err := p.get(p.at(keyApplied))
-		if err != nil {
-			return nil, err
-		}
-		if len(v) >= 20 {
-			p.count = binary.BigEndian.Uint32(v[16:])
-		}
+	if err := p.counted(); err != nil {
+		return nil, err
 	}
 	p.count++
 	c.prefix = string(binary.BigEndian.AppendUint32(nil, p.count))
 	p.talks[key] = c
 	return c, p.set(p.at(keyConversation, key), []byte(c.prefix))
+}
+
+// counted reads the number that a conversation was given last, which lies beside how far the cache has come.
+func (p *Partition) counted() error {
+	if p.count > 0 {
+		return nil
+	}
+	v, err := p.get(p.at(keyApplied))
+	if err == nil && len(v) >= appliedSize {
+		p.count = binary.BigEndian.Uint32(v[16:])
+	}
+	return err
 }
 
 // SetKind notes a conversation's kind.
@@ -224,7 +240,7 @@ func (p *Partition) Body(at Place) ([]byte, error) {
 	}
 	v, err := p.get(p.at(keyBody, at.text()))
 	if err == nil && v == nil {
-		err = p.fail("read", errors.New("a message's value is not there: stop the process and delete the directory, it is built anew"))
+		err = p.fail("read", fmt.Errorf("%w: a message's value is not there", errBroken))
 	}
 	return v, err
 }
@@ -232,7 +248,16 @@ func (p *Partition) Body(at Place) ([]byte, error) {
 // Publish notes what was published of a record, with its value, which stays the caller's until Apply; what was kept before
 // is dropped.
 func (p *Partition) Publish(n *Node, now Published, value []byte) error {
-	if old := n.Published; old.Version != 0 {
+	if err := p.keep(&n.Published, &now, value); err != nil {
+		return err
+	}
+	n.Published, n.changed = now, true
+	return nil
+}
+
+// keep exchanges the value of one version for that of another.
+func (p *Partition) keep(old, now *Published, value []byte) error {
+	if old.Version != 0 {
 		if _, fresh := p.bodies[old.Body]; fresh {
 			delete(p.bodies, old.Body)
 		} else if err := p.drop(p.at(keyBody, old.Body.text())); err != nil {
@@ -240,7 +265,6 @@ func (p *Partition) Publish(n *Node, now Published, value []byte) error {
 		}
 	}
 	p.bodies[now.Body] = value
-	n.Published, n.changed = now, true
 	return nil
 }
 
@@ -250,16 +274,14 @@ func (a Place) text() string {
 
 // Apply writes what is in hand, with how far the cache has come now.
 func (p *Partition) Apply(a Applied) error {
-	if p.count == 0 {
-		if v, err := p.get(p.at(keyApplied)); err != nil {
-			return err
-		} else if len(v) >= 20 {
-			p.count = binary.BigEndian.Uint32(v[16:])
-		}
+	if err := p.counted(); err != nil {
+		return err
 	}
 	value := binary.BigEndian.AppendUint64(nil, uint64(a.Offset))
 	value = binary.BigEndian.AppendUint64(value, uint64(a.PageOffset))
 	value = binary.BigEndian.AppendUint32(value, p.count)
+	value = binary.BigEndian.AppendUint64(value, uint64(a.PageTime))
+	value = binary.BigEndian.AppendUint64(value, uint64(a.Output))
 	value = append(value, a.PageID...)
 	all := p.ix.db.NewBatch()
 	defer func() { _ = all.Close() }() // gives memory back and cannot fail

@@ -57,9 +57,7 @@ func (r *reader) text() string {
 		r.broken, r.rest = true, nil
 		return ""
 	}
-	s := string(r.rest[:n])
-	r.rest = r.rest[n:]
-	return s
+	return r.take(int(n))
 }
 
 func (r *reader) flags(bits ...*bool) {
@@ -75,6 +73,41 @@ func (r *reader) whole(told bool) *int64 {
 	}
 	v := r.int()
 	return &v
+}
+
+// take gives the next n bytes.
+func (r *reader) take(n int) string {
+	if n > len(r.rest) {
+		r.broken, r.rest = true, nil
+		return ""
+	}
+	s := string(r.rest[:n])
+	r.rest = r.rest[n:]
+	return s
+}
+
+// wasCut is the bit beside the state of a published version.
+const wasCut = 1 << 4
+
+func (w *writer) published(p *Published) {
+	state := uint64(p.State)
+	if p.Cut {
+		state |= wasCut
+	}
+	w.int(p.Version)
+	w.int(p.Edited)
+	w.uint(state)
+	w.uint(p.Digest)
+	w.int(p.Body.Offset)
+	w.uint(uint64(p.Body.No))
+}
+
+func (r *reader) published(p *Published) {
+	p.Version, p.Edited = r.int(), r.int()
+	state := r.uint()
+	p.State, p.Cut = uint8(state&(wasCut-1)), state&wasCut != 0
+	p.Digest = r.uint()
+	p.Body = Place{r.int(), uint32(r.uint())}
 }
 
 func (w *writer) rank(k *Rank) {
@@ -183,12 +216,7 @@ func (n *Node) append(b []byte) []byte {
 		n.Parent.Status != None, n.Root.Status != None, n.Alias != "", n.Hint != 0, e.Children != nil, e.Descendants != nil, n.Thread != "")
 	w.uint(uint64(n.Depth))
 	if p.Version != 0 {
-		w.int(p.Version)
-		w.int(p.Edited)
-		w.uint(uint64(p.State))
-		w.uint(p.Digest)
-		w.int(p.Body.Offset)
-		w.uint(uint64(p.Body.No))
+		w.published(p)
 	}
 	w.uint(uint64(len(n.Readings)))
 	for i := range n.Readings {
@@ -238,8 +266,7 @@ func (n *Node) parse(b []byte) error {
 		&parent, &root, &alias, &hint, &children, &descendants, &thread)
 	n.Depth = uint8(r.uint())
 	if published {
-		p.Version, p.Edited, p.State, p.Digest = r.int(), r.int(), uint8(r.uint()), r.uint()
-		p.Body = Place{r.int(), uint32(r.uint())}
+		r.published(p)
 	}
 	if count := r.uint(); count <= uint64(len(r.rest)) {
 		n.Readings = make([]Reading, count)

@@ -36,6 +36,15 @@ type place struct {
 type partition struct {
 	start, end int64
 	records    []schemas.Record
+	open       []int64 // where open transactions of other writers begin: what lies behind the first of them is hidden
+}
+
+// stable is the offset after all that can be read.
+func (p *partition) stable() int64 {
+	if len(p.open) > 0 {
+		return max(p.start, slices.Min(p.open))
+	}
+	return p.end
 }
 
 // Transaction is one that was committed by an owner, its records with their offsets.
@@ -67,6 +76,36 @@ func (l *Log) Append(records ...schemas.Record) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.append(records, false)
+}
+
+// Begin writes records in a transaction of another writer, which stays open until end is called: until then it hides what
+// is written after it in its partitions too.
+func (l *Log) Begin(records ...schemas.Record) (end func(commit bool)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	begun := map[*partition]int64{}
+	for i := range records {
+		p := l.at(records[i].Topic, records[i].Partition)
+		if _, again := begun[p]; !again {
+			begun[p] = p.end
+			p.open = append(p.open, p.end)
+		}
+	}
+	written := l.append(records, false)
+	return func(commit bool) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for p, first := range begun {
+			p.open = slices.DeleteFunc(p.open, func(at int64) bool { return at == first })
+			p.end++ // its marker
+		}
+		for i := range written {
+			if p := l.at(written[i].Topic, written[i].Partition); !commit {
+				p.records = slices.DeleteFunc(p.records, func(r schemas.Record) bool { return r.Offset == written[i].Offset })
+			}
+		}
+		l.signal()
+	}
 }
 
 // append writes records and gives them with their offsets; marked puts a marker behind them in each topic.

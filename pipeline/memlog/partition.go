@@ -35,6 +35,8 @@ type Faults struct {
 	CommitTime, ReadTime func() time.Duration
 	// MaxRecords is the most that one read brings; 0: as many as fit.
 	MaxRecords int
+	// Unreadable tells of a record that nobody can read, as of a batch that cannot be decompressed.
+	Unreadable func(r *schemas.Record) bool
 	// Limits are the most bytes that a value in a topic may have; a topic that is not here has no limit.
 	Limits map[string]int
 }
@@ -73,7 +75,7 @@ func (p *Partition) Offsets(ctx context.Context, topic string) (start, stable in
 	p.log.mu.Lock()
 	defer p.log.mu.Unlock()
 	at := p.log.at(topic, p.id)
-	return at.start, at.end, nil
+	return at.start, at.stable(), nil
 }
 
 // End gives the offset after the last record of a topic.
@@ -221,13 +223,17 @@ func (r *Reader) look(maxBytes int) (pipeline.Batch, <-chan struct{}, error) {
 	if r.next < p.start || r.next > p.end {
 		return pipeline.Batch{}, nil, &OutOfRange{r.topic, r.id, r.next, p.start, p.end}
 	}
-	b, size := pipeline.Batch{Next: p.end}, 0
+	b, size := pipeline.Batch{Next: max(r.next, p.stable())}, 0
 	for i := range p.records {
 		rec := &p.records[i]
-		if rec.Offset < r.next {
+		if rec.Offset < r.next || rec.Offset >= b.Next {
 			continue
 		}
-		full := l.faults.MaxRecords > 0 && len(b.Records) >= l.faults.MaxRecords
+		if l.faults.Unreadable != nil && l.faults.Unreadable(rec) {
+			b.Skipped = append(b.Skipped, pipeline.Damaged{First: rec.Offset, Last: rec.Offset, Why: "a fault that was asked for"})
+			continue
+		}
+		full := l.faults.MaxRecords > 0 && len(b.Records)+len(b.Skipped) >= l.faults.MaxRecords
 		if len(b.Records) > 0 && (full || size+len(rec.Value) > maxBytes) {
 			b.Next = rec.Offset
 			break

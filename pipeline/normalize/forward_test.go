@@ -64,7 +64,7 @@ func TestExpansionsStandBeforeTheirPage(t *testing.T) {
 		"of another page":       {[]sheet{expansion(1, "f2", "", child{ID: "a", Text: "z"}), expansion(2, "f", "", two...), list(2)}, "f2 CONTAINER COMPLETE() 1 NONE; f2/a CHILD z NONE; " + whole + "; " + kids},
 		"fails later":           {[]sheet{expansion(1, "f", "", two...), list(1), expansion(2, "f", "2200"), list(2)}, whole + "; " + kids + "; " + second},
 		"failed before":         {[]sheet{expansion(1, "f", "2200"), list(1), expansion(2, "f", "", two...), list(2)}, whole + "; " + second + "; " + kids},
-		"after its page":        {[]sheet{list(1), expansion(1, "f", "", two...)}, whole + "; " + second + "; " + kids},
+		"after its page":        {[]sheet{list(1), expansion(1, "f", "", two...), {body: page(), number: 3}}, whole + "; " + second + "; " + kids},
 		"recalled since":        {[]sheet{expansion(1, "f", "", two...), {body: page(item{ID: "f", Rev: 2, Forward: true, State: schemas.MessageRecalled}), number: 2}}, "f NONE NONE; " + kids},
 		"deleted since":         {[]sheet{expansion(1, "f", "", two...), {body: body{Answers: []answer{{"f", schemas.LinkDeleted, "230110"}}}, number: 2}}, "f NONE NONE; " + kids},
 		"a child's own message": {[]sheet{expansion(1, "f", "", two...), {body: page(item{ID: "f", Rev: 1, Forward: true}, item{ID: "a", Rev: 9, Text: "native"}, reply("r", "b")), number: 1, final: true}}, whole + "; " + kids + "; a NONE native NONE; r NONE PENDING"},

@@ -9,7 +9,7 @@ package normalize
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -24,6 +24,7 @@ import (
 type Config struct {
 	Topics         schemas.Topics
 	IDs            map[string]int                       // schema ids by topic
+	Texts          schemas.Lookup                       // of schemas by id, for messages that an older version wrote; may be nil
 	Decoders       map[string]func() connectors.Decoder // by platform
 	Index          *links.Index
 	Lookups        bool          // ask for link targets that no page has shown
@@ -58,28 +59,16 @@ func New(c Config) *Normalizer {
 // Stats gives the live counters.
 func (n *Normalizer) Stats() *Stats { return &n.stats }
 
-// Partition normalizes one owned partition until ctx ends, or, with Once, until what was there at the beginning is done.
+// Partition normalizes one owned partition until ctx ends, or, with Once, until it has caught up with the end that the
+// topic had at the beginning. Expansions at that end whose page has not come are left for the next run.
 // Any other return is an error: of the log, after which ownership must begin anew, or one that ends the process.
 func (n *Normalizer) Partition(ctx context.Context, log pipeline.Log) error {
 	s := n.newSession(log)
 	defer s.index.Close()
-	start, stable, err := log.Offsets(ctx, n.Topics.RawPages)
-	if err != nil {
-		return err
+	end, err := s.restore(ctx)
+	if err == nil {
+		err = s.follow(ctx, end)
 	}
-	from := log.Committed()
-	if from > stable {
-		return fmt.Errorf("the next raw page of partition %d is at offset %d, but %s ends at %d: the topic was made anew; "+
-			"normalize it into a new output (NORMALIZER_OUTPUT) or under a new NORMALIZER_GROUP", log.ID(), from, n.Topics.RawPages, stable)
-	}
-	if from >= 0 && from < start {
-		n.Logger.Error("raw pages were removed before they were normalized: give the topic a longer retention",
-			"topic", n.Topics.RawPages, "partition", log.ID(), "from", from, "to", start)
-	}
-	if err := s.restore(ctx, start, max(from, start)); err != nil {
-		return err
-	}
-	err = s.follow(ctx, max(from, start), stable)
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -92,62 +81,101 @@ const (
 	commitBytes = 8 << 20
 )
 
-// follow normalizes from an offset on; with Once, up to end.
-func (s *session) follow(ctx context.Context, from, end int64) error {
-	r := s.log.Reader(s.Topics.RawPages, from)
-	var since time.Time // when the oldest page in hand was read
-	s.applied.Offset = from
-	for next := from; ; {
-		if s.Once && next >= end {
-			if err := s.close(); err != nil {
-				return err
-			}
-			if !s.dirty {
-				return nil
-			}
+// errRewound says that a transaction was given up because of a record that was too large, and is made again.
+var errRewound = errors.New("a record was too large")
+
+// follow normalizes from s.next on; with Once, up to end.
+func (s *session) follow(ctx context.Context, end int64) error {
+	r := s.log.Reader(s.Topics.RawPages, s.next)
+	var since time.Time // when the oldest page of the transaction was read
+	for {
+		done := s.Once && s.next >= end
+		if done && !s.dirty {
+			return nil
 		}
 		wait := 500 * time.Millisecond
 		if s.dirty {
 			wait = max(s.CommitInterval-s.Now().Sub(since), 0)
 		}
-		if s.dirty && (wait == 0 || s.Once && next >= end) {
-			if err := s.commit(ctx); err != nil {
+		var err error
+		if s.dirty && (wait == 0 || done) {
+			err = s.commit(ctx)
+		} else {
+			var b pipeline.Batch
+			if b, err = r.Read(ctx, wait, fetchBytes); err != nil {
 				return err
 			}
-			continue
-		}
-		b, err := r.Read(ctx, wait, fetchBytes)
-		if err != nil {
-			return err
-		}
-		s.log.Beat()
-		if !s.dirty {
-			since = s.Now()
-		}
-		for i := range b.Records {
-			if err := s.take(&b.Records[i]); err != nil {
-				return err
-			}
-			if s.size >= commitBytes {
-				if err := s.commit(ctx); err != nil {
-					return err
-				}
+			s.log.Beat()
+			if !s.dirty {
 				since = s.Now()
 			}
+			err = s.batch(ctx, &b, &since)
 		}
-		if next = b.Next; len(s.group) == 0 {
-			s.applied.Offset = next
+		switch {
+		case errors.Is(err, errRewound):
+			r = s.log.Reader(s.Topics.RawPages, s.next)
+		case err != nil:
+			return err
 		}
 	}
 }
 
-// commit publishes what is in hand with the raw offset up to which it was made, then lets the index follow.
-func (s *session) commit(ctx context.Context) error {
-	if err := s.log.Commit(ctx, s.out, s.applied.Offset); err != nil {
+// batch normalizes what one fetch brought, with transactions between where much has gathered.
+func (s *session) batch(ctx context.Context, b *pipeline.Batch, since *time.Time) error {
+	err := b.Each(func(r *schemas.Record) error {
+		if s.dirty && r.Offset == s.apart {
+			if err := s.commit(ctx); err != nil {
+				return err
+			}
+		}
+		if err := s.take(r); err != nil {
+			return err
+		}
+		if s.size < commitBytes && !(s.dirty && s.apart >= 0 && s.applied.Offset > s.apart) {
+			return nil
+		}
+		*since = s.Now()
+		return s.commit(ctx)
+	}, s.skip)
+	if err != nil {
 		return err
+	}
+	if s.next = b.Next; len(s.group) == 0 {
+		s.applied.Offset = s.next
+	} else {
+		s.detach()
+	}
+	return nil
+}
+
+// outputEvery is how many transactions lie between two looks at how far the output reaches: what a stale index has to
+// read of it again.
+const outputEvery = 256
+
+// commit publishes the transaction with the raw offset up to which it was made, then lets the index follow.
+func (s *session) commit(ctx context.Context) error {
+	err := s.log.Commit(ctx, s.out, max(s.applied.Offset, s.floor))
+	var large *pipeline.TooLarge
+	switch {
+	case errors.As(err, &large) && large.Index >= 0 && large.Index < len(s.out):
+		s.shrink(large)
+		s.rewind()
+		return errRewound
+	case err != nil:
+		return err
+	}
+	if s.commits++; s.commits%outputEvery == 1 {
+		// All that is visible now was committed by what is applied, or will be in a moment.
+		if _, s.applied.Output, err = s.log.Offsets(ctx, s.Topics.Messages); err != nil {
+			return err
+		}
 	}
 	if err := s.index.Apply(s.applied); err != nil {
 		return err
+	}
+	if s.held = s.applied; s.applied.Offset > s.apart {
+		s.apart = -1
+		clear(s.limits)
 	}
 	s.stats.Pages.Add(s.count.pages)
 	s.stats.Messages.Add(s.count.messages)
@@ -157,4 +185,12 @@ func (s *session) commit(ctx context.Context) error {
 	s.stats.Transactions.Add(1)
 	s.clear()
 	return nil
+}
+
+// rewind drops the transaction, so that the same pages are read again from where the index stands.
+func (s *session) rewind() {
+	s.index.Discard()
+	s.clear()
+	s.drop()
+	s.applied, s.next = s.held, s.held.Offset
 }

@@ -92,6 +92,8 @@ type item struct {
 	Forward              bool    `json:",omitempty"` // it is a merged forward; an expansion tells its children
 	Children             []child `json:",omitempty"` // in an expansion
 	Partial              bool    `json:",omitempty"` // in an expansion
+	Content              string  `json:",omitempty"` // content_json
+	Mentions, Files      int     `json:",omitempty"` // how many
 }
 
 // child is a message in a merged forward of it.
@@ -189,6 +191,13 @@ func (it *item) reading(place int, talk string) connectors.Reading {
 	m.Sender.ID, m.Sender.Name = it.From, some(it.Sender)
 	if it.State != "" {
 		m.State = it.State
+	}
+	m.ContentJSON = some(it.Content)
+	for i := range it.Mentions {
+		m.Mentions = append(m.Mentions, schemas.Mention{Placeholder: fmt.Sprint("@_user_", i), Name: some("Ada Lovelace")})
+	}
+	for i := range it.Files {
+		m.Attachments = append(m.Attachments, schemas.Attachment{AttachmentNo: int64(i), Kind: "file", Name: some("report.pdf"), URL: some("https://files/" + strings.Repeat("s", 100))})
 	}
 	if it.Invalid {
 		m.ContentKind = ""

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"chatlake/connectors"
+	"chatlake/pipeline"
 	"chatlake/pipeline/links"
 	"chatlake/schemas"
 )
@@ -42,8 +43,11 @@ func (s *session) normalize(main *schemas.Page) (err error) {
 			return err
 		}
 	}
-	for _, key := range touched {
-		if err := s.publish(key); err != nil {
+	if s.silent && s.outputEmpty && len(shown) > 0 {
+		return s.outputGone()
+	}
+	for i := 0; i < len(touched) && !s.silent; i++ { // what was published of old pages is in the output
+		if err := s.publish(touched[i]); err != nil {
 			return err
 		}
 	}
@@ -78,15 +82,19 @@ func (s *session) readings(lookup bool) (shown []links.Key, err error) {
 		s.provenance(m, r.Page)
 		m.ConversationKind, m.Version, m.Change = s.kind(), 1, schemas.ChangeCreated // until it is known what they are
 		if err := m.Validate(); err != nil {
-			if err := s.refused(m, r.Page, err); err != nil {
+			if err := s.refused(m, r.Page, "invalid", err.Error()); err != nil {
 				return nil, err
 			}
 			continue
 		}
-		fixed := m.Forward.Role == schemas.ForwardChild || m.Forward.Role == schemas.ForwardChildContainer
-		key := s.talk.Message(m.MessageID)
-		if fixed {
-			key = s.talk.Record(m.RecordID)
+		key, fixed := node(s.talk, m)
+		if own, err := s.own(key, m, fixed); err != nil {
+			return nil, err
+		} else if !own {
+			if err := s.elsewhere(key, m, r.Page, fixed); err != nil {
+				return nil, err
+			}
+			continue
 		}
 		told := reading(r, &s.pages[r.Page], i)
 		stands, err := s.index.Read(key, &told, fixed, lookup)
@@ -101,6 +109,51 @@ func (s *session) readings(lookup bool) (shown []links.Key, err error) {
 		}
 	}
 	return shown, nil
+}
+
+// node is the key of a message's node; fixed says that it stands in a merged forward.
+func node(c *links.Conversation, m *schemas.Message) (key links.Key, fixed bool) {
+	if m.Forward.Role == schemas.ForwardChild || m.Forward.Role == schemas.ForwardChildContainer {
+		return c.Record(m.RecordID), true
+	}
+	return c.Message(m.MessageID), false
+}
+
+// own reports whether the current conversation may show a record: the first in the partition that shows it is the only one,
+// or two would count its versions. What stands in a merged forward belongs where that does.
+func (s *session) own(key links.Key, m *schemas.Message, fixed bool) (bool, error) {
+	n, err := s.index.Node(key)
+	if err != nil || n.Shown() {
+		return err == nil, err
+	}
+	if top := m.Forward.ContainerRecordID; fixed && top != nil && *top != s.top {
+		if c, _, err := s.index.Claim(*top, s.talk); err != nil || c != s.talk {
+			return false, err
+		}
+		s.top = *top
+	}
+	c, was, err := s.index.Claim(m.RecordID, s.talk)
+	if err != nil || c != s.talk {
+		return false, err
+	}
+	if was.Version > n.Published.Version {
+		n.Published = was
+		n.Changed()
+	}
+	return true, nil
+}
+
+// elsewhere dead-letters a message that another conversation has shown before. Links to it from here are out of scope.
+func (s *session) elsewhere(key links.Key, m *schemas.Message, page int, fixed bool) error {
+	err := s.deadLetter(s.place(), pipeline.Fault{
+		Stage: schemas.StageNormalize, Class: "two_conversations", Message: "another conversation has shown this message before: a record has one conversation",
+		Conversation: s.pages[page].Conversation, Container: s.pages[page].Container, PageID: m.Provenance.PageID,
+		ItemPointer: m.Provenance.ItemPointer, RecordID: m.RecordID, Source: &s.group[page],
+	})
+	if err != nil || fixed {
+		return err
+	}
+	return s.index.Answer(key, links.Answer{Status: links.OutOfScope, Reason: "other_conversation"})
 }
 
 // reading is what links keep of a reading. place is where it stands among those of its page.
@@ -222,10 +275,21 @@ func (s *session) ask(main *schemas.Page) error {
 			s.Logger.Error("a link's target cannot be asked for", "container", c.Key, "error", err)
 			continue
 		}
-		s.out = append(s.out, schemas.Record{
+		at := s.place()
+		if _, refused := s.limits[origin{at, s.Topics.Containers}]; refused {
+			err := s.deadLetter(at, pipeline.Fault{
+				Stage: schemas.StageNormalize, Class: reasonTooLarge, Message: "a look-up of link targets does not fit into its topic (max.message.bytes)",
+				Conversation: main.Conversation, Container: schemas.ContainerKey(c.Key), PageID: main.ID, ItemPointer: "/" + c.Key,
+				Source: &s.group[len(s.group)-1],
+			})
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		s.emit(at, &schemas.Record{
 			Topic: s.Topics.Containers, Partition: s.log.ID(), Time: s.stored(main.Time), Key: c.Key, Value: value,
 		})
-		s.size += len(value)
 		s.count.asked += int64(len(ids))
 	}
 	return nil

@@ -2,6 +2,7 @@ package normalize
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"chatlake/pipeline"
@@ -20,7 +21,7 @@ func (s *session) provenance(m *schemas.Message, page int) {
 // publish writes a new version of a record where it differs from the one that was published last.
 func (s *session) publish(key links.Key) error {
 	n, err := s.index.Node(key)
-	if err != nil {
+	if err != nil || !n.Shown() {
 		return err
 	}
 	m := &s.value
@@ -33,20 +34,40 @@ func (s *session) publish(key links.Key) error {
 	}
 	merge(m, n)
 	m.ConversationKind = s.kind()
-	now := links.Published{Edited: millis(m.UpdatedAt), State: state(m.State), Digest: m.Fingerprint()}
 	old := n.Published
-	if old.Version != 0 && now.Digest == old.Digest {
-		return nil
+	if same, err := s.said(&old, m); err != nil || same {
+		return err
 	}
-	now.Version = max(m.SourceRevision*1000, old.Version+1)
+	now := links.Published{Version: max(m.SourceRevision*1000, old.Version+1), Edited: millis(m.UpdatedAt), State: state(m.State), Body: s.place()}
 	m.Version, m.Change = now.Version, change(&now, &old)
-	value, err := s.encode(m)
-	if err != nil {
-		return s.refused(m, len(s.pages)-1, err)
+	value, err := s.fit(origin{now.Body, s.Topics.Messages}, m)
+	switch {
+	case err != nil:
+		return s.refused(m, len(s.pages)-1, "invalid", err.Error())
+	case value == nil:
+		return s.refused(m, len(s.pages)-1, reasonTooLarge, "the message does not fit into its topic (max.message.bytes), whatever is cut")
 	}
-	now.Body = links.Place{Offset: s.group[len(s.group)-1].Offset, No: s.no}
-	s.no++
+	now.Digest, now.Cut = m.Fingerprint(), slices.ContainsFunc(m.Issues, isCut)
+	s.emit(now.Body, &schemas.Record{
+		Topic: s.Topics.Messages, Partition: s.log.ID(), Time: s.stored(m.Provenance.ExtractedAt.Time()), Key: m.RecordID, Value: value,
+	})
+	s.count.messages++
 	return s.index.Publish(n, now, value)
+}
+
+// said reports whether a message is no news after what was published last.
+func (s *session) said(old *links.Published, m *schemas.Message) (bool, error) {
+	if old.Version == 0 || m.Fingerprint() == old.Digest {
+		return old.Version != 0, nil
+	}
+	if !old.Cut {
+		return false, nil
+	}
+	value, err := s.index.Body(old.Body)
+	if err != nil {
+		return false, err
+	}
+	return s.sameCut(m, value, old.Digest)
 }
 
 // kind is what the conversation in hand is, as known by now.
@@ -159,26 +180,6 @@ func change(now, old *links.Published) string {
 	return schemas.ChangeRelinked
 }
 
-// encode writes a version into the transaction in hand and gives its value.
-func (s *session) encode(m *schemas.Message) ([]byte, error) {
-	begin := s.arena.room()
-	end, err := schemas.MessageSchema.Append(begin, s.IDs[s.Topics.Messages], m)
-	if err != nil {
-		return nil, err
-	}
-	s.arena.chunk = end
-	value := end[len(begin):len(end):len(end)]
-	s.size += len(value)
-	if s.silent {
-		return value, nil
-	}
-	s.out = append(s.out, schemas.Record{
-		Topic: s.Topics.Messages, Partition: s.log.ID(), Time: s.stored(m.Provenance.ExtractedAt.Time()), Key: m.RecordID, Value: value,
-	})
-	s.count.messages++
-	return value, nil
-}
-
 // stored is a time that a broker takes for that of a record: none later than that of the record in hand, which one took. A
 // page may tell any time, and brokers refuse what is far ahead of them.
 func (s *session) stored(t time.Time) time.Time {
@@ -188,10 +189,10 @@ func (s *session) stored(t time.Time) time.Time {
 	return t
 }
 
-// refused sets a message aside that cannot be written.
-func (s *session) refused(m *schemas.Message, page int, why error) error {
-	return s.deadLetter(pipeline.Fault{
-		Stage: schemas.StageEncode, Class: "invalid", Message: why.Error(), Conversation: s.pages[page].Conversation,
+// refused dead-letters a message that cannot be written.
+func (s *session) refused(m *schemas.Message, page int, class, why string) error {
+	return s.deadLetter(s.place(), pipeline.Fault{
+		Stage: schemas.StageEncode, Class: class, Message: why, Conversation: s.pages[page].Conversation,
 		PageID: m.Provenance.PageID, ItemPointer: m.Provenance.ItemPointer, RecordID: m.RecordID, Source: &s.group[page],
 	})
 }
