@@ -26,6 +26,7 @@ type Draft struct {
 	Memory
 	M     *schemas.Message
 	Clean bool // no string in the text needs repair, see Inspect
+	Plain bool // no text that Parse reads has an escape of a UTF-16 unit, see HasUnits; false where that is not known
 	Text  Text // of the message
 	raw   []byte
 }

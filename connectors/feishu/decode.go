@@ -112,6 +112,7 @@ func (d *reader) decode(page *schemas.Page, out *connectors.Decoded) (refused st
 	}
 	d.page, d.at = page, at
 	d.Inspect(page.Body)
+	d.Plain = !connectors.HasUnits(page.Body)
 	switch page.Type {
 	case schemas.FeishuMessagesList, schemas.FeishuMessagesGet:
 		refused = d.messages(out)
