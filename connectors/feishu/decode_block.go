@@ -123,8 +123,8 @@ func (d *reader) part(v connectors.JSON) {
 	switch v.Kind() {
 	case connectors.Absent, connectors.Null:
 	case connectors.Array:
-		for x := range d.list(v) {
-			d.inner(x)
+		for i := range d.count(v) {
+			d.inner(v.At(i))
 		}
 	case connectors.String:
 		d.Text.Line()
@@ -157,8 +157,8 @@ func isBlockField(key string) bool {
 func (d *reader) inner(v connectors.JSON) {
 	d.Text.Line()
 	if v.Kind() == connectors.Array {
-		for e := range d.list(v) {
-			d.element(e)
+		for i := range d.count(v) {
+			d.element(v.At(i))
 		}
 		return
 	}

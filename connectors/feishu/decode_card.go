@@ -83,8 +83,8 @@ func (d *reader) reference(data connectors.JSON) {
 func (d *reader) templateVariable(v connectors.JSON) {
 	switch v.Kind() {
 	case connectors.Array:
-		for e := range d.list(v) {
-			d.templateVariable(e)
+		for i := range d.count(v) {
+			d.templateVariable(v.At(i))
 		}
 	case connectors.Object:
 		if v.Get("tag").Told() {
@@ -147,8 +147,8 @@ func (d *reader) cardBody(c connectors.JSON) {
 	if asPost {
 		d.rows(c.Get("content_v2"), c.Get("content"))
 	} else {
-		for e := range d.list(elements) {
-			d.row(e)
+		for i := range d.count(elements) {
+			d.row(elements.At(i))
 		}
 	}
 	strict := lenient
@@ -190,8 +190,8 @@ func (d *reader) internalCard(c connectors.JSON) {
 	if !elements.Told() {
 		elements = c.Get("elements")
 	}
-	for e := range d.list(elements) {
-		d.row(e)
+	for i := range d.count(elements) {
+		d.row(elements.At(i))
 	}
 	d.optional(c.Get("footer"))
 }

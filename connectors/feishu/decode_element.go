@@ -16,8 +16,8 @@ func (d *reader) element(e connectors.JSON) {
 	case connectors.Object:
 	case connectors.Array:
 		d.textIssue(schemas.IssueCoerced, "holds an array in place of an element")
-		for x := range d.list(e) {
-			d.element(x)
+		for i := range d.count(e) {
+			d.element(e.At(i))
 		}
 		return
 	default:
@@ -91,8 +91,8 @@ func (d *reader) words(e connectors.JSON, markdown bool) {
 		}
 		return
 	case connectors.Array:
-		for x := range d.list(v) {
-			d.element(x)
+		for i := range d.count(v) {
+			d.element(v.At(i))
 		}
 		return
 	}
@@ -254,8 +254,8 @@ func (d *reader) chartTitle(v connectors.JSON) {
 			}
 		}
 	case connectors.Array:
-		for t := range d.list(v) {
-			d.chartTitle(t)
+		for i := range d.count(v) {
+			d.chartTitle(v.At(i))
 		}
 	default:
 		d.line(v)

@@ -34,9 +34,10 @@ func (d *reader) special(c connectors.JSON) {
 		d.attributes(c, "due_time", "task_id")
 	case schemas.ContentVote:
 		d.textLine(c, "topic")
-		d.mustHave("text", c.Get("options"))
-		for option := range d.list(c.Get("options")) {
-			d.line(option)
+		options := c.Get("options")
+		d.mustHave("text", options)
+		for i := range d.count(options) {
+			d.line(options.At(i))
 		}
 		d.attributes(c, "status")
 	case schemas.ContentRedPacket:
