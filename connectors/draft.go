@@ -50,6 +50,14 @@ func (d *Draft) Issue(field, action, reason string) {
 	}
 }
 
+// Attribute sets an attribute of the message.
+func (d *Draft) Attribute(key, value string) {
+	if d.M.Attributes == nil {
+		d.M.Attributes = d.Attributes()
+	}
+	d.M.Attributes.Set(key, value)
+}
+
 // Str reads a string, kept, valid UTF-8 and of a bearable length. What is none is "", with an issue where it is not
 // plainly absent.
 func (d *Draft) Str(v JSON, field string) string {

@@ -60,7 +60,9 @@ func translation(c connectors.JSON, language func(key string) bool) connectors.J
 
 // hasRows reports whether a post, or a card in the form of one, has a body.
 func hasRows(c connectors.JSON) bool {
-	return c.Get("content_v2").Len() > 0 || c.Get("content").Len() > 0 || cardElements(c).Len() > 0
+	var f cardFields
+	f.read(c)
+	return f.contentV2.Len() > 0 || f.content.Len() > 0 || f.list().Len() > 0
 }
 
 // isPost reports whether an object is a post, and not one for each language.
