@@ -247,6 +247,9 @@ func (j JSON) Str() (s string, ok bool) {
 // or does not fit, is none.
 func (j JSON) Int() (n int64, ok bool) {
 	if s, ok := j.Str(); ok {
+		if n, ok = digits(s); ok {
+			return n, true
+		}
 		n, err := strconv.ParseInt(s, 10, 64)
 		return n, err == nil
 	}
@@ -255,6 +258,21 @@ func (j JSON) Int() (n int64, ok bool) {
 	}
 	n, err := j.v.Int64()
 	return n, err == nil
+}
+
+// digits reads digits alone, of which there are not too many to fit, as nearly all numbers in strings are.
+func digits(s string) (n int64, ok bool) {
+	if s == "" || len(s) > 18 {
+		return 0, false
+	}
+	for i := range len(s) {
+		c := s[i] - '0'
+		if c > 9 {
+			return 0, false
+		}
+		n = n*10 + int64(c)
+	}
+	return n, true
 }
 
 // Bool gives a boolean.
