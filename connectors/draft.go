@@ -26,6 +26,7 @@ type Draft struct {
 	Memory
 	M     *schemas.Message
 	Clean bool // no string in the text needs repair, see Inspect
+	Plain bool // no text that Parse reads has an escape of a UTF-16 unit, see HasUnits; false where that is not known
 	Text  Text // of the message
 	raw   []byte
 }
@@ -47,6 +48,14 @@ func (d *Draft) Issue(field, action, reason string) {
 	case n == maxIssues-1:
 		d.M.AddIssue("issues", schemas.IssueTruncated, "there are more")
 	}
+}
+
+// Attribute sets an attribute of the message.
+func (d *Draft) Attribute(key, value string) {
+	if d.M.Attributes == nil {
+		d.M.Attributes = d.Attributes()
+	}
+	d.M.Attributes.Set(key, value)
 }
 
 // Str reads a string, kept, valid UTF-8 and of a bearable length. What is none is "", with an issue where it is not

@@ -185,6 +185,8 @@ func (d *Draft) Size(v JSON, field string) *int64 {
 
 // absent reports whether v is Blank or a string of blanks.
 func absent(v JSON) bool {
-	s, text := v.Str()
-	return Blank(v) || text && strings.TrimSpace(s) == ""
+	if s, text := v.Str(); text {
+		return strings.TrimSpace(s) == ""
+	}
+	return !v.Told()
 }

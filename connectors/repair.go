@@ -2,6 +2,7 @@ package connectors
 
 import (
 	"bytes"
+	"encoding/binary"
 	"strconv"
 	"strings"
 	"unicode/utf16"
@@ -21,11 +22,38 @@ const (
 	markBytes   = 3 // of a half in the form that markHalves writes
 )
 
-// Inspect starts on a body: it sets Clean, which Parse clears where a text that is nested in the body needs repair.
-func (d *Draft) Inspect(body []byte) { d.Clean = utf8.Valid(body) && bytes.IndexByte(body, 0) < 0 }
+// Inspect starts on a body: it sets Clean, which Parse clears where a text that is nested in the body needs repair. It
+// clears Plain.
+func (d *Draft) Inspect(body []byte) {
+	d.Clean, d.Plain = utf8.Valid(body) && bytes.IndexByte(body, 0) < 0, false
+}
+
+// HasUnits reports whether b may hold escapes of UTF-16 units: \u. Without any, a text that is nested in b as a string has
+// none either: a backslash before a u is in it only where it is in b.
+func HasUnits(b []byte) bool {
+	const (
+		ones  = 0x0101010101010101
+		highs = 0x80 * ones
+		step  = 16
+	)
+	i := 0
+	for ; i+step < len(b); i += step {
+		c := b[i : i+step+1]
+		// A byte of x or y is zero where a backslash is and a u follows it. Only then, the terms below have a high bit.
+		x := (binary.LittleEndian.Uint64(c) ^ '\\'*ones) | (binary.LittleEndian.Uint64(c[1:]) ^ 'u'*ones)
+		y := (binary.LittleEndian.Uint64(c[8:]) ^ '\\'*ones) | (binary.LittleEndian.Uint64(c[9:]) ^ 'u'*ones)
+		if ((x-ones)&^x|(y-ones)&^y)&highs != 0 {
+			return true
+		}
+	}
+	return bytes.Contains(b[i:], []byte(`\u`))
+}
 
 // Parse reads a text by p, see Parser, so that Valid finds what is to be repaired in its strings.
 func (d *Draft) Parse(p *Parser, s string) (JSON, error) {
+	if d.Plain {
+		return p.ParseString(s)
+	}
 	marked, clean := markHalves(p.marked[:0], s)
 	if len(marked) > 0 {
 		s = asString(marked)

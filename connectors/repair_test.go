@@ -1,6 +1,7 @@
 package connectors_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -19,6 +20,7 @@ func readString(t *testing.T, quoted string) (s string, m *schemas.Message) {
 	d.Begin(m)
 	body := []byte(`{"s":` + quoted + `}`)
 	d.Inspect(body)
+	d.Plain = !connectors.HasUnits(body)
 	v, err := d.ParseBytes(&p, body)
 	if err != nil {
 		t.Fatalf("%q: %v", quoted, err)
@@ -30,6 +32,7 @@ func readString(t *testing.T, quoted string) (s string, m *schemas.Message) {
 	d.Begin(nested)
 	body = []byte(`{"x":"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(string(body)) + `"}`)
 	d.Inspect(body)
+	d.Plain = !connectors.HasUnits(body)
 	if v, err = d.ParseBytes(&outer, body); err != nil {
 		t.Fatalf("%q: %v", body, err)
 	}
@@ -119,6 +122,25 @@ func TestDraftReadsInstants(t *testing.T) {
 		plain := strings.Trim(value, `"`) == "1722247467123"
 		if got != want || ok != (want != 0) || (issueOf(t, m) == "") != plain {
 			t.Errorf("%s: got %d, %v, issues %v; want %d", value, got, ok, m.Issues, want)
+		}
+	}
+}
+
+// An escape is found wherever it is in a body, and nothing else is taken for one.
+func TestUnitsOfABodyAreFound(t *testing.T) {
+	for size := range 70 {
+		for _, rest := range []string{"x", "u", `\`, `\"`, "\x80", "\xff", "]t", `\t`, "[u", "\xdc\xf5", "u\\"} {
+			plain := []byte(strings.Repeat(rest, 70)[:size])
+			if got, want := connectors.HasUnits(plain), bytes.Contains(plain, []byte(`\u`)); got != want {
+				t.Fatalf("%q: got %v, want %v", plain, got, want)
+			}
+			for at := 0; at+2 <= size; at++ {
+				b := bytes.Clone(plain)
+				copy(b[at:], `\u`)
+				if !connectors.HasUnits(b) {
+					t.Fatalf("%q: the escape at %d is not found", b, at)
+				}
+			}
 		}
 	}
 }

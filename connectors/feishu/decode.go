@@ -112,6 +112,7 @@ func (d *reader) decode(page *schemas.Page, out *connectors.Decoded) (refused st
 	}
 	d.page, d.at = page, at
 	d.Inspect(page.Body)
+	d.Plain = !connectors.HasUnits(page.Body)
 	switch page.Type {
 	case schemas.FeishuMessagesList, schemas.FeishuMessagesGet:
 		refused = d.messages(out)
@@ -131,16 +132,19 @@ func failPage(out *connectors.Decoded, class, message string) {
 // placeOf reads a page's keys.
 func placeOf(page *schemas.Page) (place, bool) {
 	var p place
-	container := strings.SplitN(string(page.Container), "/", 4)
-	conversation := strings.SplitN(string(page.Conversation), "/", 3)
-	if len(container) != 4 || len(conversation) != 3 || container[0] != schemas.Feishu || conversation[0] != schemas.Feishu ||
-		container[1] != conversation[1] || container[1] == "" || conversation[2] == "" {
+	const prefix = schemas.Feishu + "/"
+	container, ok := strings.CutPrefix(string(page.Container), prefix)
+	conversation, of := strings.CutPrefix(string(page.Conversation), prefix)
+	tenant, container, _ := strings.Cut(container, "/")
+	kind, id, hasID := strings.Cut(container, "/")
+	other, chat, _ := strings.Cut(conversation, "/")
+	if !ok || !of || !hasID || tenant != other || tenant == "" || chat == "" {
 		return p, false
 	}
-	p.tenant, _ = connectors.Valid(schemas.Unpart(container[1]))
-	p.kind = container[2]
-	p.id, _ = connectors.Valid(schemas.Unpart(container[3]))
-	p.conversation, _ = connectors.Valid(schemas.Unpart(conversation[2]))
+	p.tenant, _ = connectors.Valid(schemas.Unpart(tenant))
+	p.kind = kind
+	p.id, _ = connectors.Valid(schemas.Unpart(id))
+	p.conversation, _ = connectors.Valid(schemas.Unpart(chat))
 	p.recordPrefix = schemas.Part(schemas.Feishu) + "/" + schemas.Part(p.tenant) + "/"
 	p.app, _ = connectors.Valid(page.AppID)
 	p.rank = connectors.FromOther
@@ -231,7 +235,8 @@ func (d *reader) reading(out *connectors.Decoded, item connectors.JSON, i int) {
 	out.Readings = slices.Grow(out.Readings, 1)[:n+1]
 	r := &out.Readings[n]
 	*r = connectors.Reading{} // an element that is used again may not keep the slices of its last message
-	if class, message := d.decodeItem(item, &r.Message); class != "" {
+	chat, class, message := d.decodeItem(item, &r.Message)
+	if class != "" {
 		out.Readings = out.Readings[:n]
 		d.failItem(out, i, class, message)
 		return
@@ -246,8 +251,10 @@ func (d *reader) reading(out *connectors.Decoded, item connectors.JSON, i int) {
 		m.ThreadID = d.Optional(d.at.id)
 	}
 	r.Source = d.at.rank
-	chat, _ := connectors.Valid(d.peek(item.Get("chat_id")))
-	r.OtherConversation = chat != "" && chat != d.at.conversation
+	if chat != "" && chat != d.at.conversation {
+		chat, _ = connectors.Valid(chat)
+		r.OtherConversation = chat != d.at.conversation
+	}
 }
 
 // appendPart appends schemas.Part(s).

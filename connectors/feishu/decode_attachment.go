@@ -77,19 +77,9 @@ func (d *reader) fileName(a *schemas.Attachment, c connectors.JSON) {
 }
 
 // image adds an image of a post or card.
-func (d *reader) image(c connectors.JSON) {
-	key := c.Get("image_key")
-	for _, k := range [...]string{"img_key", "imageID", "i18n_img_key"} {
-		if key.Told() {
-			break
-		}
-		key = c.Get(k)
-	}
-	if key.Kind() == connectors.Object {
-		key = localized(key)
-	}
-	if a := d.attach("image", key); a != nil {
-		a.Width = d.Size(c.Get("width"), "attachments.width")
-		a.Height = d.Size(c.Get("height"), "attachments.height")
+func (d *reader) image(f *imageFields) {
+	if a := d.attach("image", f.key()); a != nil {
+		a.Width = d.Size(f.width, "attachments.width")
+		a.Height = d.Size(f.height, "attachments.height")
 	}
 }

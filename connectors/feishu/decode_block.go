@@ -1,6 +1,7 @@
 package feishu
 
 import (
+	"math/bits"
 	"slices"
 
 	"chatlake/connectors"
@@ -93,29 +94,31 @@ func (d *reader) block(e connectors.JSON, tag string) {
 		d.textIssue(schemas.IssueUnknownType, "an element has a tag that is not known")
 	}
 	var parts [partCount]connectors.JSON
-	silent, others := true, false
+	var present uint32 // a bit for each of parts
+	silent, others := true, connectors.Absent
 	for key, v := range e.Fields() {
 		switch i := partOf(key); {
 		case i >= 0 && parts[i].Kind() == connectors.Absent:
 			parts[i], silent = v, silent && !v.Told()
+			present |= 1 << i
 		case key == "img_key" && v.Told():
 			silent = false
-			d.image(e)
-			d.optional(e.Get("alt"))
+			var f imageFields
+			f.read(e)
+			d.image(&f)
+			d.optional(f.alt)
 		case key == "i18n_content" && !says(e.Get("content")):
 			if t := localized(v); t.Told() {
 				d.inner(t)
 			}
-		default:
-			others = others || !isBlockField(key)
+		case v.Kind() > others && key != "tag" && !isBlockField(key):
+			others = v.Kind()
 		}
 	}
-	for _, v := range parts {
-		d.part(v)
+	for ; present != 0; present &= present - 1 {
+		d.part(parts[bits.TrailingZeros32(present)])
 	}
-	if others {
-		d.blockRest(e, tag, silent)
-	}
+	d.restOf(e, others, isBlockField, d.strictness(tag, silent))
 }
 
 // part adds what a field of a block holds.
@@ -123,8 +126,8 @@ func (d *reader) part(v connectors.JSON) {
 	switch v.Kind() {
 	case connectors.Absent, connectors.Null:
 	case connectors.Array:
-		for x := range d.list(v) {
-			d.inner(x)
+		for i := range d.count(v) {
+			d.inner(v.At(i))
 		}
 	case connectors.String:
 		d.Text.Line()
@@ -137,16 +140,15 @@ func (d *reader) part(v connectors.JSON) {
 	}
 }
 
-// blockRest reads what a block holds beside its parts. silent says that it has none.
-func (d *reader) blockRest(e connectors.JSON, tag string, silent bool) {
-	strict := lenient
+// strictness gives how rest is to look at what a block holds beside its parts. silent says that it has none.
+func (d *reader) strictness(tag string, silent bool) connectors.Kind {
 	switch {
 	case silent && tag == "":
-		strict = connectors.String
+		return connectors.String
 	case silent || d.ours:
-		strict = connectors.Array
+		return connectors.Array
 	}
-	d.rest(e, isBlockField, strict)
+	return lenient
 }
 
 func isBlockField(key string) bool {
@@ -157,8 +159,8 @@ func isBlockField(key string) bool {
 func (d *reader) inner(v connectors.JSON) {
 	d.Text.Line()
 	if v.Kind() == connectors.Array {
-		for e := range d.list(v) {
-			d.element(e)
+		for i := range d.count(v) {
+			d.element(v.At(i))
 		}
 		return
 	}

@@ -22,21 +22,23 @@ const (
 // https://open.feishu.cn/document/uAjLw4CM/ukzMukzMukzM/feishu-cards/card-json-structure for the older one, which names no
 // schema. docs/formats/feishu.md lists the forms and elements.
 func (d *reader) card(c connectors.JSON) {
-	if raw := c.Get("json_card"); raw.Told() {
-		d.M.Attributes.Set("card_mode", cardRaw)
+	var f cardFields
+	f.read(c)
+	if f.jsonCard.Told() {
+		d.Attribute("card_mode", cardRaw)
 		d.textIssue(schemas.IssueUnknownType, "card is in the platform's internal form")
 		d.internal = true
-		d.within(raw, "json_card", d.internalCard)
+		d.within(f.jsonCard, "json_card", d.internalCard)
 		return
 	}
-	if dsl := c.Get("user_dsl"); dsl.Told() && d.within(dsl, "user_dsl", d.cardBody) {
+	if f.userDSL.Told() && d.within(f.userDSL, "user_dsl", d.cardBody) {
 		return
 	}
-	if data := c.Get("data"); data.Kind() == connectors.Object && !cardElements(c).Told() {
-		d.reference(data)
+	if f.data.Kind() == connectors.Object && !f.list().Told() {
+		d.reference(f.data)
 		return
 	}
-	d.cardBody(c)
+	d.cardParts(c, &f)
 }
 
 // within reads a card that is in a field of another, as a text or as an object, and reports whether it said anything.
@@ -61,8 +63,8 @@ func (d *reader) within(v connectors.JSON, field string, read func(connectors.JS
 // reference reads a card that names what it is made from: a template with variables, or an entity.
 func (d *reader) reference(data connectors.JSON) {
 	if data.Get("card_id").Told() {
-		d.M.Attributes.Set("card_mode", cardEntity)
-		d.attributes(data, "card_id")
+		d.Attribute("card_mode", cardEntity)
+		d.attributes(data, "attributes.card_id")
 		d.textIssue(schemas.IssueNulled, "the card is an entity, which holds its elements")
 		return
 	}
@@ -71,8 +73,8 @@ func (d *reader) reference(data connectors.JSON) {
 		d.inner(data)
 		return
 	}
-	d.M.Attributes.Set("card_mode", cardTemplate)
-	d.attributes(data, "template_id", "template_version_name")
+	d.Attribute("card_mode", cardTemplate)
+	d.attributes(data, "attributes.template_id", "attributes.template_version_name")
 	d.textIssue(schemas.IssueNulled, "the card is a template, which holds its elements; only its variables are present")
 	for _, v := range data.Get("template_variable").Fields() {
 		d.templateVariable(v)
@@ -83,8 +85,8 @@ func (d *reader) reference(data connectors.JSON) {
 func (d *reader) templateVariable(v connectors.JSON) {
 	switch v.Kind() {
 	case connectors.Array:
-		for e := range d.list(v) {
-			d.templateVariable(e)
+		for i := range d.count(v) {
+			d.templateVariable(v.At(i))
 		}
 	case connectors.Object:
 		if v.Get("tag").Told() {
@@ -108,60 +110,50 @@ func (d *reader) templateVariable(v connectors.JSON) {
 	}
 }
 
-// cardElements gives the elements of a card: the first list that is not empty, else the first value.
-func cardElements(c connectors.JSON) connectors.JSON {
-	body := c.Get("body")
-	first := body.Get("elements")
-	if first.Len() > 0 {
-		return first
-	}
-	if v := c.Get("elements"); v.Len() > 0 {
-		return v
-	} else if !first.Told() {
-		first = v
-	}
-	for _, in := range [...]connectors.JSON{c, body} {
-		if v := localized(in.Get("i18n_elements")); v.Len() > 0 || !first.Told() && v.Told() {
-			return v
-		}
-	}
-	return first
-}
-
 // cardBody reads a card as its app built it, the platform's simplified form of it, or one in the form of a post.
 func (d *reader) cardBody(c connectors.JSON) {
-	if elements := cardElements(c); !elements.Told() && !isPost(c) && !c.Get("header").Told() && !c.Get("i18n_header").Told() {
+	var f cardFields
+	f.read(c)
+	d.cardParts(c, &f)
+}
+
+// cardParts is cardBody for a card whose fields have been read.
+func (d *reader) cardParts(c connectors.JSON, f *cardFields) {
+	elements := f.list()
+	if !elements.Told() && !f.isPost() && !f.header.Told() && !f.i18nHeader.Told() {
 		if t := translation(c, isLanguage); isPost(t) {
 			d.rest(c, func(key string) bool { return isLanguage(key) || isCardField(key) }, lenient)
-			c = t
+			c, *f = t, cardFields{}
+			f.read(c)
+			elements = f.list()
 		}
 	}
-	elements, title, header := cardElements(c), c.Get("title"), c.Get("header")
+	header := f.header
 	if !header.Told() {
-		header = localized(c.Get("i18n_header"))
+		header = localized(f.i18nHeader)
 	}
-	asPost := elements.Len() == 0 && (c.Get("content").Told() || c.Get("content_v2").Told())
-	d.cardForm(c.Get("schema"), asPost || elements.At(0).Kind() == connectors.Array || !header.Told() && title.Told())
-	d.piece(title)
+	asPost := elements.Len() == 0 && (f.content.Told() || f.contentV2.Told())
+	d.cardForm(f.schema, asPost || elements.At(0).Kind() == connectors.Array || !header.Told() && f.title.Told())
+	d.piece(f.title)
 	d.header(header)
 	if asPost {
-		d.rows(c.Get("content_v2"), c.Get("content"))
+		d.rows(f.contentV2, f.content)
 	} else {
-		for e := range d.list(elements) {
-			d.row(e)
+		for i := range d.count(elements) {
+			d.row(elements.At(i))
 		}
 	}
 	strict := lenient
 	if !elements.Told() {
 		strict = connectors.Array
 	}
-	d.rest(c.Get("body"), isBodyField, strict)
+	d.rest(f.body, isBodyField, strict)
 	if strict = lenient; d.ours {
 		strict = connectors.String
 	}
-	d.rest(c, isCardField, strict)
+	d.restOf(c, f.others, isCardField, strict)
 	if d.Text.Len() == 0 && len(d.M.Attachments) == 0 {
-		d.optional(c.Get("config").Get("summary")) // the line that a list of chats shows
+		d.optional(f.config.Get("summary")) // the line that a list of chats shows
 	}
 }
 
@@ -174,9 +166,9 @@ func (d *reader) cardForm(schema connectors.JSON, simplified bool) {
 	case version == "":
 		version = "1.0"
 	}
-	d.M.Attributes.Set("card_mode", mode)
+	d.Attribute("card_mode", mode)
 	if version != "" {
-		d.M.Attributes.Set("card_schema", version)
+		d.Attribute("card_schema", version)
 	}
 	d.ours = mode == cardFlattened
 }
@@ -190,8 +182,8 @@ func (d *reader) internalCard(c connectors.JSON) {
 	if !elements.Told() {
 		elements = c.Get("elements")
 	}
-	for e := range d.list(elements) {
-		d.row(e)
+	for i := range d.count(elements) {
+		d.row(elements.At(i))
 	}
 	d.optional(c.Get("footer"))
 }
@@ -210,11 +202,13 @@ func (d *reader) header(h connectors.JSON) {
 		d.piece(h)
 		return
 	}
-	d.piece(h.Get("title"))
-	d.piece(h.Get("subtitle"))
-	tags := h.Get("text_tag_list")
+	var f headerFields
+	f.read(h)
+	d.piece(f.title)
+	d.piece(f.subtitle)
+	tags := f.tags
 	if tags.Len() == 0 {
-		if t := localized(h.Get("i18n_text_tag_list")); t.Told() {
+		if t := localized(f.i18nTags); t.Told() {
 			tags = t
 		}
 	}
@@ -230,10 +224,10 @@ func (d *reader) header(h connectors.JSON) {
 		d.element(tags.At(i))
 	}
 	strict := lenient
-	if h.Kind() == connectors.Object && !h.Get("title").Told() {
+	if h.Kind() == connectors.Object && !f.title.Told() {
 		strict = connectors.Array
 	}
-	d.rest(h, isHeaderField, strict)
+	d.restOf(h, f.others, isHeaderField, strict)
 }
 
 // piece adds a line of text that may be a string or an object of text.
@@ -283,6 +277,14 @@ func (d *reader) rest(c connectors.JSON, known func(key string) bool, strict con
 	}
 }
 
+// restOf is rest for an object of which others is the highest kind among the fields that are not known: mostly it says that
+// there is nothing to read.
+func (d *reader) restOf(c connectors.JSON, others connectors.Kind, known func(key string) bool, strict connectors.Kind) {
+	if others >= min(strict, connectors.Array) {
+		d.rest(c, known, strict)
+	}
+}
+
 func mayHoldElement(v connectors.JSON) bool {
 	probes := maxProbe
 	return holdsElement(v, &probes)
@@ -315,23 +317,6 @@ func holdsElement(v connectors.JSON, probes *int) bool {
 	return false
 }
 
-func isCardField(key string) bool {
-	switch key {
-	case "body", "card_link", "config", "content", "content_v2", "data", "elements", "fallback", "files", "header", "i18n_elements",
-		"i18n_header", "schema", "title", "type", "user_dsl":
-		return true
-	}
-	return false
-}
-
 func isBodyField(key string) bool {
 	return key == "elements" || key == "i18n_elements" || isDecoration(key)
-}
-
-func isHeaderField(key string) bool {
-	switch key {
-	case "title", "subtitle", "text_tag_list", "i18n_text_tag_list", "i18n":
-		return true
-	}
-	return isDecoration(key)
 }

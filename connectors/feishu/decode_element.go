@@ -2,6 +2,7 @@ package feishu
 
 import (
 	"html"
+	"strings"
 
 	"chatlake/connectors"
 	"chatlake/schemas"
@@ -16,8 +17,8 @@ func (d *reader) element(e connectors.JSON) {
 	case connectors.Object:
 	case connectors.Array:
 		d.textIssue(schemas.IssueCoerced, "holds an array in place of an element")
-		for x := range d.list(e) {
-			d.element(x)
+		for i := range d.count(e) {
+			d.element(e.At(i))
 		}
 		return
 	default:
@@ -59,10 +60,12 @@ func (d *reader) element(e connectors.JSON) {
 func (d *reader) media(e connectors.JSON, tag string) {
 	switch tag {
 	case "img", "image":
-		d.optional(e.Get("title"))
-		d.image(e)
-		d.optional(e.Get("alt"))
-		d.rest(e, isBlockField, lenient)
+		var f imageFields
+		f.read(e)
+		d.optional(f.title)
+		d.image(&f)
+		d.optional(f.alt)
+		d.restOf(e, f.others, isBlockField, lenient)
 	case "media", "video":
 		d.video(e)
 	case "audio", "audio_player":
@@ -91,8 +94,8 @@ func (d *reader) words(e connectors.JSON, markdown bool) {
 		}
 		return
 	case connectors.Array:
-		for x := range d.list(v) {
-			d.element(x)
+		for i := range d.count(v) {
+			d.element(v.At(i))
 		}
 		return
 	}
@@ -100,8 +103,10 @@ func (d *reader) words(e connectors.JSON, markdown bool) {
 		d.textIssue(schemas.IssueNulled, "an element holds no text")
 	}
 	s, _ := d.word(v)
-	if escaped, _ := e.Get("un_escape").Bool(); escaped {
-		s = html.UnescapeString(s)
+	if strings.IndexByte(s, '&') >= 0 {
+		if escaped, _ := e.Get("un_escape").Bool(); escaped {
+			s = html.UnescapeString(s)
+		}
 	}
 	switch {
 	case d.notice(s):
@@ -114,11 +119,25 @@ func (d *reader) words(e connectors.JSON, markdown bool) {
 
 // ownContent gives the text of an element, the first that is not empty, and whether there is any.
 func ownContent(e connectors.JSON) (v connectors.JSON, present bool) {
-	for _, key := range [...]string{"text", "content"} {
-		if v = e.Get(key); says(v) {
-			return v, true
+	var text, content connectors.JSON
+	others := false
+	for key, v := range e.Fields() {
+		switch key {
+		case "text":
+			keepFirst(&text, v)
+		case "content":
+			keepFirst(&content, v)
+		default:
+			others = others || key != "tag"
 		}
-		present = present || v.Told()
+	}
+	switch {
+	case says(text):
+		return text, true
+	case says(content):
+		return content, true
+	case !others:
+		return v, text.Told() || content.Told()
 	}
 	for _, key := range [...]string{"i18n_content", "i18n", "i18nContent", "elements", "contents"} {
 		v = e.Get(key)
@@ -129,7 +148,7 @@ func ownContent(e connectors.JSON) (v connectors.JSON, present bool) {
 			return v, true
 		}
 	}
-	return connectors.JSON{}, present
+	return connectors.JSON{}, text.Told() || content.Told()
 }
 
 // says reports whether a value is there and not empty.
@@ -254,8 +273,8 @@ func (d *reader) chartTitle(v connectors.JSON) {
 			}
 		}
 	case connectors.Array:
-		for t := range d.list(v) {
-			d.chartTitle(t)
+		for i := range d.count(v) {
+			d.chartTitle(v.At(i))
 		}
 	default:
 		d.line(v)

@@ -29,7 +29,7 @@ const imageKey = "img_"
 // The tags are those of https://open.feishu.cn/document/uAjLw4CM/ukzMukzMukzM/feishu-cards/card-json-v2-components/content-components/rich-text;
 // posts know at and pictures alone.
 func (d *reader) markdown(s string) {
-	if strings.IndexByte(s, '<') < 0 && !strings.Contains(s, "![") {
+	if strings.IndexByte(s, '<') < 0 && (strings.IndexByte(s, '!') < 0 || !strings.Contains(s, "![")) {
 		d.say(s)
 		return
 	}

@@ -6,8 +6,11 @@ import (
 	"chatlake/schemas"
 )
 
-// Longest notice in bytes; a longer text is somebody's own.
-const maxNotice = 200
+// Longest and shortest notice in bytes. A longer text is somebody's own, a shorter one has no room for a word of each list.
+const (
+	maxNotice = 200
+	minNotice = 19
+)
 
 // notices are the words of the notice that the platform shows in place of a card, an element or a chart: one of each list
 // must occur. They differ by kind of content, age and language.
@@ -32,7 +35,7 @@ var notices = [...]struct{ ask, what, which []string }{
 // notice reports whether s is to be left out: the platform's notice in place of content, in elements that the platform
 // wrote. Where the sender may have written the same words, they stay. Both are issues.
 func (d *reader) notice(s string) bool {
-	if len(s) > maxNotice || !strings.Contains(s, "新") && !strings.Contains(s, "ersion") || !isNotice(s) {
+	if len(s) < minNotice || len(s) > maxNotice || !strings.Contains(s, "新") && !strings.Contains(s, "ersion") || !isNotice(s) {
 		return false
 	}
 	if d.ours {

@@ -1,8 +1,6 @@
 package feishu
 
 import (
-	"iter"
-
 	"chatlake/connectors"
 	"chatlake/schemas"
 )
@@ -62,7 +60,9 @@ func translation(c connectors.JSON, language func(key string) bool) connectors.J
 
 // hasRows reports whether a post, or a card in the form of one, has a body.
 func hasRows(c connectors.JSON) bool {
-	return c.Get("content_v2").Len() > 0 || c.Get("content").Len() > 0 || cardElements(c).Len() > 0
+	var f cardFields
+	f.read(c)
+	return f.contentV2.Len() > 0 || f.content.Len() > 0 || f.list().Len() > 0
 }
 
 // isPost reports whether an object is a post, and not one for each language.
@@ -142,7 +142,8 @@ func (d *reader) post(c connectors.JSON) {
 
 // files adds the files of a post.
 func (d *reader) files(files connectors.JSON) {
-	for file := range d.list(files) {
+	for i := range d.count(files) {
+		file := files.At(i)
 		kind := "file"
 		if d.Flag(file.Get("is_folder"), "attachments.kind") {
 			kind = "folder"
@@ -172,8 +173,8 @@ func (d *reader) rows(bodies ...connectors.JSON) {
 			continue
 		}
 		size, attached := d.Text.Len(), len(d.M.Attachments)
-		for row := range d.list(v) {
-			d.row(row)
+		for i := range d.count(v) {
+			d.row(v.At(i))
 		}
 		if d.Text.Len() > size || len(d.M.Attachments) > attached {
 			return
@@ -181,18 +182,12 @@ func (d *reader) rows(bodies ...connectors.JSON) {
 	}
 }
 
-// list iterates over an array; what is there and no array is an issue.
-func (d *reader) list(v connectors.JSON) iter.Seq[connectors.JSON] {
-	if v.Told() && v.Kind() != connectors.Array {
-		d.textIssue(schemas.IssueNulled, "holds "+v.Kind().String()+" in place of an array")
+// count gives the number of elements of an array; what is there and no array is an issue.
+func (d *reader) count(v connectors.JSON) int {
+	if kind := v.Kind(); kind > connectors.Null && kind != connectors.Array {
+		d.textIssue(schemas.IssueNulled, "holds "+kind.String()+" in place of an array")
 	}
-	return func(yield func(connectors.JSON) bool) {
-		for i := range v.Len() {
-			if !yield(v.At(i)) {
-				return
-			}
-		}
-	}
+	return v.Len()
 }
 
 // row adds one line of elements. A line of nothing but pictures is no line of text, an empty one is.
@@ -204,8 +199,8 @@ func (d *reader) row(row connectors.JSON) {
 	}
 	due, size, attached := d.Text.Due(), d.Text.Len(), len(d.M.Attachments)
 	d.Text.SetDue(due + 1)
-	for e := range d.list(row) {
-		d.element(e)
+	for i := range d.count(row) {
+		d.element(row.At(i))
 	}
 	if d.Text.Len() == size && len(d.M.Attachments) > attached {
 		d.Text.SetDue(due)

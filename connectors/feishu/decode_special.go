@@ -14,36 +14,37 @@ const maxVariables = 1000
 func (d *reader) special(c connectors.JSON) {
 	switch d.M.ContentKind {
 	case schemas.ContentChatCard:
-		d.attributes(c, "chat_id")
+		d.attributes(c, "attributes.chat_id")
 		d.mustHave("attributes.chat_id", c.Get("chat_id"))
 	case schemas.ContentContactCard:
-		d.attributes(c, "user_id")
+		d.attributes(c, "attributes.user_id")
 		d.mustHave("attributes.user_id", c.Get("user_id"))
 	case schemas.ContentLocation:
 		d.textLine(c, "name")
-		d.attributes(c, "latitude", "longitude")
+		d.attributes(c, "attributes.latitude", "attributes.longitude")
 	case schemas.ContentCall:
 		d.textLine(c, "topic")
-		d.attributes(c, "start_time")
+		d.attributes(c, "attributes.start_time")
 	case schemas.ContentTask:
 		if summary := c.Get("summary"); summary.Kind() == connectors.Object {
 			d.post(summary)
 		} else {
 			d.textLine(c, "summary")
 		}
-		d.attributes(c, "due_time", "task_id")
+		d.attributes(c, "attributes.due_time", "attributes.task_id")
 	case schemas.ContentVote:
 		d.textLine(c, "topic")
-		d.mustHave("text", c.Get("options"))
-		for option := range d.list(c.Get("options")) {
-			d.line(option)
+		options := c.Get("options")
+		d.mustHave("text", options)
+		for i := range d.count(options) {
+			d.line(options.At(i))
 		}
-		d.attributes(c, "status")
+		d.attributes(c, "attributes.status")
 	case schemas.ContentRedPacket:
 		d.textLine(c, "text")
 	case schemas.ContentCalendar:
 		d.textLine(c, "summary")
-		d.attributes(c, "end_time", "open_calendar_id", "open_event_id", "start_time")
+		d.attributes(c, "attributes.end_time", "attributes.open_calendar_id", "attributes.open_event_id", "attributes.start_time")
 	}
 }
 
@@ -86,17 +87,18 @@ func (d *reader) line(v connectors.JSON) {
 	}
 }
 
-// attributes keeps fields of the content, strings or numbers, under their own names.
-func (d *reader) attributes(c connectors.JSON, keys ...string) {
-	for _, key := range keys {
+// attributes keeps fields of the content, strings or numbers, under their own names: those of the attributes that are given.
+func (d *reader) attributes(c connectors.JSON, attributes ...string) {
+	for _, attribute := range attributes {
+		key := strings.TrimPrefix(attribute, "attributes.")
 		v := c.Get(key)
 		switch v.Kind() {
 		case connectors.Number:
-			d.M.Attributes.Set(key, string(v.AppendRaw(nil)))
+			d.Attribute(key, string(v.AppendRaw(nil)))
 		case connectors.Absent, connectors.Null:
 		default:
-			if s := d.Str(v, "attributes."+key); s != "" {
-				d.M.Attributes.Set(key, s)
+			if s := d.Str(v, attribute); s != "" {
+				d.Attribute(key, s)
 			}
 		}
 	}

@@ -117,7 +117,7 @@ func (d *reader) mention(key string) *schemas.Mention {
 
 // say adds text, with placeholders of mentions replaced.
 func (d *reader) say(text string) {
-	if strings.Contains(text, "@_") {
+	if strings.IndexByte(text, '@') >= 0 {
 		d.replaceMentions(text)
 		return
 	}
