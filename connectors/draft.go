@@ -25,7 +25,8 @@ const (
 type Draft struct {
 	Memory
 	M     *schemas.Message
-	Clean bool // the text is valid UTF-8, and so is every string in it
+	Clean bool // no string in the text needs repair, see Inspect
+	Plain bool // no text that Parse reads has an escape of a UTF-16 unit, see HasUnits; false where that is not known
 	Text  Text // of the message
 	raw   []byte
 }
@@ -47,6 +48,14 @@ func (d *Draft) Issue(field, action, reason string) {
 	case n == maxIssues-1:
 		d.M.AddIssue("issues", schemas.IssueTruncated, "there are more")
 	}
+}
+
+// Attribute sets an attribute of the message.
+func (d *Draft) Attribute(key, value string) {
+	if d.M.Attributes == nil {
+		d.M.Attributes = d.Attributes()
+	}
+	d.M.Attributes.Set(key, value)
 }
 
 // Str reads a string, kept, valid UTF-8 and of a bearable length. What is none is "", with an issue where it is not
@@ -90,18 +99,6 @@ func (d *Draft) ID(v JSON, field string) string {
 	return s
 }
 
-// Valid repairs invalid UTF-8.
-func (d *Draft) Valid(s, field string) string {
-	if d.Clean {
-		return s
-	}
-	s, repaired := Valid(s)
-	if repaired {
-		d.Issue(field, schemas.IssueCoerced, "is not valid UTF-8")
-	}
-	return s
-}
-
 // Bounded cuts s at MaxField.
 func (d *Draft) Bounded(s, field string) string {
 	if len(s) <= MaxField {
@@ -117,51 +114,6 @@ func Blank(v JSON) bool {
 		return s == ""
 	}
 	return !v.Told()
-}
-
-// Time reads an instant in milliseconds, told as a number or as digits. action says what becomes of the field where
-// there is a value that is none, which then counts as not told; a field that is DEFAULTED must be there.
-func (d *Draft) Time(v JSON, field, action string) (t schemas.Millis, told bool) {
-	if Blank(v) {
-		if action == schemas.IssueDefaulted {
-			d.Issue(field, action, "is not told")
-		}
-		return 0, false
-	}
-	n, ok := v.Int()
-	t = schemas.Millis(n)
-	switch {
-	case !ok:
-		d.Issue(field, action, "is not a whole number of milliseconds")
-	case t < MinTime || t >= MaxTime:
-		d.Issue(field, action, "is not between 2000 and 2100")
-	default:
-		return t, true
-	}
-	return 0, false
-}
-
-// Whole reads a whole number, told as a number or as digits.
-func (d *Draft) Whole(v JSON, field string) *int64 {
-	if Blank(v) {
-		return nil
-	}
-	n, ok := v.Int()
-	if !ok {
-		d.Issue(field, schemas.IssueNulled, "is not a whole number")
-		return nil
-	}
-	return d.Int(n)
-}
-
-// Size reads a whole number that cannot be negative.
-func (d *Draft) Size(v JSON, field string) *int64 {
-	n := d.Whole(v, field)
-	if n != nil && *n < 0 {
-		d.Issue(field, schemas.IssueNulled, "is negative")
-		return nil
-	}
-	return n
 }
 
 // Flag reads a boolean. Words and numbers that plainly mean one are taken for it.

@@ -85,7 +85,7 @@ func TestDraftNumbers(t *testing.T) {
 		wIssue, sIss string
 	}{
 		{`5`, 5, 5, "", ""}, {`"9007199254740993"`, 9007199254740993, 9007199254740993, "", ""}, {`-5`, -5, -9, "", "NULLED"},
-		{`1.5`, -9, -9, "NULLED", "NULLED"}, {`"x"`, -9, -9, "NULLED", "NULLED"}, {``, -9, -9, "", ""}, {`""`, -9, -9, "", ""}, {`null`, -9, -9, "", ""},
+		{`1.5`, -9, 2, "NULLED", "COERCED"}, {`"x"`, -9, -9, "NULLED", "NULLED"}, {``, -9, -9, "", ""}, {`""`, -9, -9, "", ""}, {`null`, -9, -9, "", ""},
 	} {
 		v := valueOf(t, c.told)
 		for _, read := range []struct {

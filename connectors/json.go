@@ -6,7 +6,6 @@ import (
 	"iter"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 	"unsafe"
 
 	"github.com/valyala/fastjson"
@@ -38,8 +37,9 @@ var (
 // control characters and unknown escapes in strings stand as they are, and of two equal keys the first counts. It is
 // not safe for concurrent use.
 type Parser struct {
-	p   fastjson.Parser
-	big bool
+	p      fastjson.Parser
+	big    bool
+	marked []byte // see Draft.Parse
 }
 
 // Parse reads a text. The value, and every string got from it, is valid until the next call.
@@ -170,25 +170,18 @@ func (k Kind) String() string {
 // 0 or false, never a panic. It is valid until the next call of its Parser.
 type JSON struct{ v *fastjson.Value }
 
+// kinds of the library's types.
+var kinds = [...]Kind{
+	fastjson.TypeNull: Null, fastjson.TypeObject: Object, fastjson.TypeArray: Array, fastjson.TypeString: String,
+	fastjson.TypeNumber: Number, fastjson.TypeTrue: Bool, fastjson.TypeFalse: Bool,
+}
+
 // Kind tells what the value is.
 func (j JSON) Kind() Kind {
 	if j.v == nil {
 		return Absent
 	}
-	switch j.v.Type() {
-	case fastjson.TypeObject:
-		return Object
-	case fastjson.TypeArray:
-		return Array
-	case fastjson.TypeString:
-		return String
-	case fastjson.TypeNumber:
-		return Number
-	case fastjson.TypeTrue, fastjson.TypeFalse:
-		return Bool
-	default:
-		return Null
-	}
+	return kinds[j.v.Type()]
 }
 
 // Told reports whether the value is there and is not null.
@@ -196,7 +189,7 @@ func (j JSON) Told() bool { return j.Kind() > Null }
 
 // Get gives a field of an object.
 func (j JSON) Get(key string) JSON {
-	if j.v == nil {
+	if j.v == nil || j.v.Type() != fastjson.TypeObject { // of anything else, Object allocates an error
 		return JSON{}
 	}
 	// The library's Get functions take a path and allocate for it in places; these do not.
@@ -222,19 +215,23 @@ func (j JSON) Fields() iter.Seq2[string, JSON] {
 }
 
 // Len gives the number of elements of an array.
-func (j JSON) Len() int {
-	if j.Kind() != Array {
-		return 0
-	}
-	return len(j.v.GetArray())
-}
+func (j JSON) Len() int { return len(j.elements()) }
 
 // At gives an element of an array, absent where i is out of range.
 func (j JSON) At(i int) JSON {
-	if i < 0 || i >= j.Len() {
-		return JSON{}
+	if a := j.elements(); uint(i) < uint(len(a)) {
+		return JSON{a[i]}
 	}
-	return JSON{j.v.GetArray()[i]}
+	return JSON{}
+}
+
+// elements gives those of an array.
+func (j JSON) elements() []*fastjson.Value {
+	if j.v == nil || j.v.Type() != fastjson.TypeArray { // of anything else, Array allocates an error
+		return nil
+	}
+	a, _ := j.v.Array()
+	return a
 }
 
 // Str gives a string as it was sent: it may hold invalid UTF-8, see Valid.
@@ -250,6 +247,9 @@ func (j JSON) Str() (s string, ok bool) {
 // or does not fit, is none.
 func (j JSON) Int() (n int64, ok bool) {
 	if s, ok := j.Str(); ok {
+		if n, ok = digits(s); ok {
+			return n, true
+		}
 		n, err := strconv.ParseInt(s, 10, 64)
 		return n, err == nil
 	}
@@ -258,6 +258,21 @@ func (j JSON) Int() (n int64, ok bool) {
 	}
 	n, err := j.v.Int64()
 	return n, err == nil
+}
+
+// digits reads digits alone, of which there are not too many to fit, as nearly all numbers in strings are.
+func digits(s string) (n int64, ok bool) {
+	if s == "" || len(s) > 18 {
+		return 0, false
+	}
+	for i := range len(s) {
+		c := s[i] - '0'
+		if c > 9 {
+			return 0, false
+		}
+		n = n*10 + int64(c)
+	}
+	return n, true
 }
 
 // Bool gives a boolean.
@@ -275,14 +290,6 @@ func (j JSON) AppendRaw(dst []byte) []byte {
 		return dst
 	}
 	return j.v.MarshalTo(dst)
-}
-
-// Valid replaces each run of invalid UTF-8 in s by U+FFFD, and reports whether there was any.
-func Valid(s string) (valid string, repaired bool) {
-	if utf8.ValidString(s) {
-		return s, false
-	}
-	return strings.ToValidUTF8(s, "\uFFFD"), true
 }
 
 // Word gives a string in memory of its own, or the text of a whole number; "" for all else.

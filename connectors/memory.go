@@ -20,6 +20,8 @@ type Memory struct {
 	strings slab[string]
 	ints    slab[int64]
 	times   slab[schemas.Millis]
+
+	attributes []schemas.Attribute // free
 }
 
 // slab gives out pointers from a block, to save an allocation for each.
@@ -74,6 +76,19 @@ func (m *Memory) Optional(s string) *string {
 
 // String gives s as an optional field that is told.
 func (m *Memory) String(s string) *string { return m.strings.put(s) }
+
+// fewAttributes is for how many attributes of a message there is room in a block.
+const fewAttributes = 4
+
+// Attributes gives room for some attributes.
+func (m *Memory) Attributes() schemas.Attributes {
+	if len(m.attributes) < fewAttributes {
+		m.attributes = make([]schemas.Attribute, blockItems)
+	}
+	a := m.attributes[:0:fewAttributes]
+	m.attributes = m.attributes[fewAttributes:]
+	return a
+}
 
 // Int gives n as an optional field that is told.
 func (m *Memory) Int(n int64) *int64 { return m.ints.put(n) }

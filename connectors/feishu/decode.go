@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"chatlake/connectors"
 	"chatlake/schemas"
@@ -36,21 +35,25 @@ type Decoder struct{ r reader }
 // reader is what a Decoder works with.
 type reader struct {
 	connectors.Draft
-	envelope connectors.Parser // the page
-	one      connectors.Parser // single items of a page that is not JSON as a whole
-	content  connectors.Parser // body.content
-	pointers []string          // "/data/items/N"
-	record   []byte            // scratch for record ids
-	day      int64             // of date, in days since 1970
+	envelope connectors.Parser    // the page
+	one      connectors.Parser    // single items of a page that is not JSON as a whole
+	content  connectors.Parser    // body.content
+	nested   [2]connectors.Parser // texts that body.content holds as strings, one in another
+	pointers []string             // "/data/items/N"
+	record   []byte               // scratch for record ids
+	day      int64                // of date, in days since 1970
 	date     string
 
 	forwards forwards
 
-	page  *schemas.Page
-	no    int // of page, among those that are decoded together
-	at    place
-	full  bool           // it has more attachments than are kept
-	byKey map[string]int // its mentions, where they are many
+	page     *schemas.Page
+	no       int // of page, among those that are decoded together
+	at       place
+	full     bool           // it has more attachments than are kept
+	level    int            // of the parsers of nested that are in use
+	ours     bool           // the platform wrote the elements: a notice among them is none of the sender's words
+	internal bool           // its card is in the platform's internal form
+	byKey    map[string]int // its mentions, where they are many
 }
 
 // place is what a page's header says of its messages.
@@ -107,7 +110,9 @@ func (d *reader) decode(page *schemas.Page, out *connectors.Decoded) (refused st
 		failPage(out, classBadKey, "container and conversation of the page are no keys of "+schemas.Feishu)
 		return classBadKey
 	}
-	d.page, d.at, d.Clean = page, at, utf8.Valid(page.Body)
+	d.page, d.at = page, at
+	d.Inspect(page.Body)
+	d.Plain = !connectors.HasUnits(page.Body)
 	switch page.Type {
 	case schemas.FeishuMessagesList, schemas.FeishuMessagesGet:
 		refused = d.messages(out)
@@ -127,16 +132,19 @@ func failPage(out *connectors.Decoded, class, message string) {
 // placeOf reads a page's keys.
 func placeOf(page *schemas.Page) (place, bool) {
 	var p place
-	container := strings.SplitN(string(page.Container), "/", 4)
-	conversation := strings.SplitN(string(page.Conversation), "/", 3)
-	if len(container) != 4 || len(conversation) != 3 || container[0] != schemas.Feishu || conversation[0] != schemas.Feishu ||
-		container[1] != conversation[1] || container[1] == "" || conversation[2] == "" {
+	const prefix = schemas.Feishu + "/"
+	container, ok := strings.CutPrefix(string(page.Container), prefix)
+	conversation, of := strings.CutPrefix(string(page.Conversation), prefix)
+	tenant, container, _ := strings.Cut(container, "/")
+	kind, id, hasID := strings.Cut(container, "/")
+	other, chat, _ := strings.Cut(conversation, "/")
+	if !ok || !of || !hasID || tenant != other || tenant == "" || chat == "" {
 		return p, false
 	}
-	p.tenant, _ = connectors.Valid(schemas.Unpart(container[1]))
-	p.kind = container[2]
-	p.id, _ = connectors.Valid(schemas.Unpart(container[3]))
-	p.conversation, _ = connectors.Valid(schemas.Unpart(conversation[2]))
+	p.tenant, _ = connectors.Valid(schemas.Unpart(tenant))
+	p.kind = kind
+	p.id, _ = connectors.Valid(schemas.Unpart(id))
+	p.conversation, _ = connectors.Valid(schemas.Unpart(chat))
 	p.recordPrefix = schemas.Part(schemas.Feishu) + "/" + schemas.Part(p.tenant) + "/"
 	p.app, _ = connectors.Valid(page.AppID)
 	p.rank = connectors.FromOther
@@ -153,7 +161,7 @@ func placeOf(page *schemas.Page) (place, bool) {
 // be read.
 func (d *reader) messages(out *connectors.Decoded) (refused string) {
 	var s items
-	root, err := d.envelope.Parse(d.page.Body)
+	root, err := d.ParseBytes(&d.envelope, d.page.Body)
 	data := root.Get("data")
 	s.whole = data.Get("items")
 	code, _ := root.Get("code").Int()
@@ -205,7 +213,7 @@ func (d *reader) peekItem(s *items, i int) (connectors.JSON, error) {
 	if s.parts == nil {
 		return s.whole.At(i), nil
 	}
-	return d.one.Parse(s.parts[i])
+	return d.ParseBytes(&d.one, s.parts[i])
 }
 
 // item is peekItem; one that cannot be read has failed.
@@ -227,7 +235,8 @@ func (d *reader) reading(out *connectors.Decoded, item connectors.JSON, i int) {
 	out.Readings = slices.Grow(out.Readings, 1)[:n+1]
 	r := &out.Readings[n]
 	*r = connectors.Reading{} // an element that is used again may not keep the slices of its last message
-	if class, message := d.decodeItem(item, &r.Message); class != "" {
+	chat, class, message := d.decodeItem(item, &r.Message)
+	if class != "" {
 		out.Readings = out.Readings[:n]
 		d.failItem(out, i, class, message)
 		return
@@ -242,8 +251,10 @@ func (d *reader) reading(out *connectors.Decoded, item connectors.JSON, i int) {
 		m.ThreadID = d.Optional(d.at.id)
 	}
 	r.Source = d.at.rank
-	chat, _ := connectors.Valid(d.peek(item.Get("chat_id")))
-	r.OtherConversation = chat != "" && chat != d.at.conversation
+	if chat != "" && chat != d.at.conversation {
+		chat, _ = connectors.Valid(chat)
+		r.OtherConversation = chat != d.at.conversation
+	}
 }
 
 // appendPart appends schemas.Part(s).
@@ -272,7 +283,7 @@ func (d *reader) dateOf(t schemas.Millis) string {
 // chat reads what a chat is, see https://open.feishu.cn/document/server-docs/group/chat/get-2. A thread-form group and
 // a topic group are one kind. The vendor's page shows words with stray blanks.
 func (d *reader) chat(out *connectors.Decoded) {
-	root, err := d.envelope.Parse(d.page.Body)
+	root, err := d.ParseBytes(&d.envelope, d.page.Body)
 	if err != nil {
 		failPage(out, classUnreadable, "body is "+err.Error())
 		return

@@ -52,13 +52,15 @@ func (d *reader) settle(page *schemas.Page, refused string, out *connectors.Deco
 // lookedUp gives the message that a `message` container is about, by the page's subject or by the key, which ends in
 // <conversation id>!<message id>.
 func lookedUp(page *schemas.Page) (id string, ok bool) {
-	container := strings.SplitN(string(page.Container), "/", 4)
-	if len(container) != 4 || container[0] != schemas.Feishu || container[2] != schemas.KindMessage {
+	container, ok := strings.CutPrefix(string(page.Container), schemas.Feishu+"/")
+	_, container, _ = strings.Cut(container, "/")
+	kind, about, hasID := strings.Cut(container, "/")
+	if !ok || !hasID || kind != schemas.KindMessage {
 		return "", false
 	}
 	id = page.Subject
 	if id == "" {
-		_, part, _ := strings.Cut(container[3], "!")
+		_, part, _ := strings.Cut(about, "!")
 		id = schemas.Unpart(part)
 	}
 	id, _ = connectors.Valid(id)

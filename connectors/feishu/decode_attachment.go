@@ -7,20 +7,34 @@ import (
 
 // attach adds an attachment with its key. nil says that there are too many.
 func (d *reader) attach(kind string, key connectors.JSON) *schemas.Attachment {
+	a := d.addAttachment(kind)
+	if a == nil {
+		return nil
+	}
+	a.FileKey = d.Optional(d.Str(key, "attachments.file_key"))
+	if a.FileKey == nil && connectors.Blank(key) {
+		d.Issue("attachments.file_key", schemas.IssueNulled, "is not told")
+	}
+	return a
+}
+
+// attachKey adds an attachment with a key in the parser's memory.
+func (d *reader) attachKey(kind, key string) {
+	if a := d.addAttachment(kind); a != nil {
+		a.FileKey = d.String(d.Keep(d.Bounded(key, "attachments.file_key")))
+	}
+}
+
+func (d *reader) addAttachment(kind string) *schemas.Attachment {
 	n := len(d.M.Attachments)
 	if n >= connectors.MaxParts {
-		if n == connectors.MaxParts && !d.full {
+		if !d.full {
 			d.full = true
 			d.Issue("attachments", schemas.IssueTruncated, "are more than 10000")
 		}
 		return nil
 	}
-	a := schemas.Attachment{AttachmentNo: int64(n + 1), Kind: kind}
-	a.FileKey = d.Optional(d.Str(key, "attachments.file_key"))
-	if a.FileKey == nil && connectors.Blank(key) {
-		d.Issue("attachments.file_key", schemas.IssueNulled, "is not told")
-	}
-	d.M.Attachments = append(d.M.Attachments, a)
+	d.M.Attachments = append(d.M.Attachments, schemas.Attachment{AttachmentNo: int64(n + 1), Kind: kind})
 	return &d.M.Attachments[n]
 }
 
@@ -55,16 +69,17 @@ func (d *reader) video(c connectors.JSON) {
 	}
 }
 
-// image adds an image of a post or card.
-func (d *reader) image(c connectors.JSON, keys ...string) {
-	key := connectors.JSON{}
-	for _, k := range keys {
-		if key = c.Get(k); key.Told() {
-			break
-		}
+// fileName is name for what cannot be without one.
+func (d *reader) fileName(a *schemas.Attachment, c connectors.JSON) {
+	if d.name(a, c); a != nil && !c.Get("file_name").Told() {
+		d.Issue("attachments.name", schemas.IssueNulled, "is absent")
 	}
-	if a := d.attach("image", key); a != nil {
-		a.Width = d.Size(c.Get("width"), "attachments.width")
-		a.Height = d.Size(c.Get("height"), "attachments.height")
+}
+
+// image adds an image of a post or card.
+func (d *reader) image(f *imageFields) {
+	if a := d.attach("image", f.key()); a != nil {
+		a.Width = d.Size(f.width, "attachments.width")
+		a.Height = d.Size(f.height, "attachments.height")
 	}
 }

@@ -1,58 +1,233 @@
 package feishu
 
 import (
-	"slices"
+	"strings"
 
 	"chatlake/connectors"
 	"chatlake/schemas"
 )
 
 // Forms in which the platform gives a card, kept as the attribute card_mode. Which one it is depends on the
-// card_msg_content_type of the request.
+// card_msg_content_type of the request, and on how the card was sent.
 const (
 	cardFlattened = "flattened"         // rows of simplified elements, lossy
 	cardUser      = "user_card_content" // as its app built it
 	cardRaw       = "raw_card_content"  // the platform's internal form, not documented
+	cardTemplate  = "template"          // a template's id and its variables, without elements
+	cardEntity    = "entity"            // a card's id, without elements
 )
 
 // card gathers title and text of a card, see
 // https://open.feishu.cn/document/uAjLw4CM/ukzMukzMukzM/feishu-cards/card-json-v2-structure for schema 2.0 and
-// https://open.feishu.cn/document/common-capabilities/message-card/message-cards-content/card-structure/card-content
-// for the older one, which names no schema.
+// https://open.feishu.cn/document/uAjLw4CM/ukzMukzMukzM/feishu-cards/card-json-structure for the older one, which names no
+// schema. docs/formats/feishu.md lists the forms and elements.
 func (d *reader) card(c connectors.JSON) {
-	if c.Get("json_card").Told() {
-		d.M.Attributes.Set("card_mode", cardRaw)
-		d.Issue("text", schemas.IssueUnknownType, "card is in the platform's internal form")
+	var f cardFields
+	f.read(c)
+	if f.jsonCard.Told() {
+		d.Attribute("card_mode", cardRaw)
+		d.textIssue(schemas.IssueUnknownType, "card is in the platform's internal form")
+		d.internal = true
+		d.within(f.jsonCard, "json_card", d.internalCard)
 		return
 	}
-	elements := c.Get("body").Get("elements")
+	if f.userDSL.Told() && d.within(f.userDSL, "user_dsl", d.cardBody) {
+		return
+	}
+	if f.data.Kind() == connectors.Object && !f.list().Told() {
+		d.reference(f.data)
+		return
+	}
+	d.cardParts(c, &f)
+}
+
+// within reads a card that is in a field of another, as a text or as an object, and reports whether it said anything.
+func (d *reader) within(v connectors.JSON, field string, read func(connectors.JSON)) bool {
+	if v.Kind() == connectors.String {
+		inner, err := d.parseNested(d.peek(v))
+		if err != nil {
+			d.textIssue(schemas.IssueNulled, field+" is "+err.Error())
+			return false
+		}
+		v = inner
+	}
+	if v.Kind() != connectors.Object {
+		d.textIssue(schemas.IssueNulled, field+" is "+v.Kind().String()+", not an object")
+		return false
+	}
+	size, attached := d.Text.Len(), len(d.M.Attachments)
+	read(v)
+	return d.Text.Len() > size || len(d.M.Attachments) > attached
+}
+
+// reference reads a card that names what it is made from: a template with variables, or an entity.
+func (d *reader) reference(data connectors.JSON) {
+	if data.Get("card_id").Told() {
+		d.Attribute("card_mode", cardEntity)
+		d.attributes(data, "attributes.card_id")
+		d.textIssue(schemas.IssueNulled, "the card is an entity, which holds its elements")
+		return
+	}
+	if !data.Get("template_id").Told() {
+		d.textIssue(schemas.IssueUnknownType, "card is in a form that is not known")
+		d.inner(data)
+		return
+	}
+	d.Attribute("card_mode", cardTemplate)
+	d.attributes(data, "attributes.template_id", "attributes.template_version_name")
+	d.textIssue(schemas.IssueNulled, "the card is a template, which holds its elements; only its variables are present")
+	for _, v := range data.Get("template_variable").Fields() {
+		d.templateVariable(v)
+	}
+}
+
+// templateVariable adds what a variable of a template says: each text on a line of its own. A picture's is its key.
+func (d *reader) templateVariable(v connectors.JSON) {
+	switch v.Kind() {
+	case connectors.Array:
+		for i := range d.count(v) {
+			d.templateVariable(v.At(i))
+		}
+	case connectors.Object:
+		if v.Get("tag").Told() {
+			d.inner(v)
+			return
+		}
+		for _, e := range v.Fields() {
+			d.templateVariable(e)
+		}
+	case connectors.String:
+		s, _ := d.word(v)
+		if strings.HasPrefix(s, imageKey) && len(s) < maxKey && strings.IndexByte(s, ' ') < 0 {
+			d.attachKey("image", s)
+			return
+		}
+		d.Text.Line()
+		d.markdown(s)
+	case connectors.Number:
+		d.Text.Line()
+		d.Text.Add(string(v.AppendRaw(nil)))
+	}
+}
+
+// cardBody reads a card as its app built it, the platform's simplified form of it, or one in the form of a post.
+func (d *reader) cardBody(c connectors.JSON) {
+	var f cardFields
+	f.read(c)
+	d.cardParts(c, &f)
+}
+
+// cardParts is cardBody for a card whose fields have been read.
+func (d *reader) cardParts(c connectors.JSON, f *cardFields) {
+	elements := f.list()
+	if !elements.Told() && !f.isPost() && !f.header.Told() && !f.i18nHeader.Told() {
+		if t := translation(c, isLanguage); isPost(t) {
+			d.rest(c, func(key string) bool { return isLanguage(key) || isCardField(key) }, lenient)
+			c, *f = t, cardFields{}
+			f.read(c)
+			elements = f.list()
+		}
+	}
+	header := f.header
+	if !header.Told() {
+		header = localized(f.i18nHeader)
+	}
+	asPost := elements.Len() == 0 && (f.content.Told() || f.contentV2.Told())
+	d.cardForm(f.schema, asPost || elements.At(0).Kind() == connectors.Array || !header.Told() && f.title.Told())
+	d.piece(f.title)
+	d.header(header)
+	if asPost {
+		d.rows(f.contentV2, f.content)
+	} else {
+		for i := range d.count(elements) {
+			d.row(elements.At(i))
+		}
+	}
+	strict := lenient
+	if !elements.Told() {
+		strict = connectors.Array
+	}
+	d.rest(f.body, isBodyField, strict)
+	if strict = lenient; d.ours {
+		strict = connectors.String
+	}
+	d.restOf(c, f.others, isCardField, strict)
+	if d.Text.Len() == 0 && len(d.M.Attachments) == 0 {
+		d.optional(f.config.Get("summary")) // the line that a list of chats shows
+	}
+}
+
+// cardForm notes schema and form of a card. A schema is in what an app built alone.
+func (d *reader) cardForm(schema connectors.JSON, simplified bool) {
+	version, mode := d.Str(schema, "attributes.card_schema"), cardUser
+	switch {
+	case version == "" && simplified:
+		mode = cardFlattened
+	case version == "":
+		version = "1.0"
+	}
+	d.Attribute("card_mode", mode)
+	if version != "" {
+		d.Attribute("card_schema", version)
+	}
+	d.ours = mode == cardFlattened
+}
+
+// internalCard reads the text of a card in the platform's internal form, which wraps each element's fields in
+// property.
+func (d *reader) internalCard(c connectors.JSON) {
+	d.header(property(c.Get("header")))
+	body := property(c.Get("body"))
+	elements := body.Get("elements")
 	if !elements.Told() {
 		elements = c.Get("elements")
 	}
-	if !elements.Told() {
-		elements = localized(c.Get("i18n_elements"))
+	for i := range d.count(elements) {
+		d.row(elements.At(i))
 	}
-	schema := d.Str(c.Get("schema"), "attributes.card_schema")
-	mode := cardUser
-	if schema == "" && (elements.At(0).Kind() == connectors.Array || !c.Get("header").Told() && c.Get("title").Told()) {
-		mode = cardFlattened
-	} else if schema == "" {
-		schema = "1.0"
+	d.optional(c.Get("footer"))
+}
+
+// property gives the fields of an element in the platform's internal form.
+func property(e connectors.JSON) connectors.JSON {
+	if p := e.Get("property"); p.Kind() == connectors.Object {
+		return p
 	}
-	d.M.Attributes.Set("card_mode", mode)
-	if schema != "" {
-		d.M.Attributes.Set("card_schema", schema)
+	return e
+}
+
+// header adds title, subtitle and tags, the tags on one line.
+func (d *reader) header(h connectors.JSON) {
+	if h.Told() && h.Kind() != connectors.Object {
+		d.piece(h)
+		return
 	}
-	d.piece(c.Get("title"))
-	header := c.Get("header")
-	if !header.Told() {
-		header = localized(c.Get("i18n_header"))
+	var f headerFields
+	f.read(h)
+	d.piece(f.title)
+	d.piece(f.subtitle)
+	tags := f.tags
+	if tags.Len() == 0 {
+		if t := localized(f.i18nTags); t.Told() {
+			tags = t
+		}
 	}
-	d.piece(header.Get("title"))
-	d.piece(header.Get("subtitle"))
-	for e := range d.list(elements) {
-		d.row(e)
+	if tags.Kind() != connectors.Array {
+		d.optional(tags)
 	}
+	for i := range tags.Len() {
+		if i == 0 {
+			d.Text.Line()
+		} else {
+			d.Text.Add(" ")
+		}
+		d.element(tags.At(i))
+	}
+	strict := lenient
+	if h.Kind() == connectors.Object && !f.title.Told() {
+		strict = connectors.Array
+	}
+	d.restOf(h, f.others, isHeaderField, strict)
 }
 
 // piece adds a line of text that may be a string or an object of text.
@@ -63,86 +238,85 @@ func (d *reader) piece(v connectors.JSON) {
 	}
 }
 
-// parts is what elements of cards hold their text and other elements in, in the order of reading.
-var parts = [...]string{
-	"header", "title", "subtitle", "text", "content", "label", "fields", "placeholder", "elements", "columns", "actions",
-	"options", "extra", "img_list",
-}
-
-// block adds an element that holds others: div, note, action, column_set, form, button and so on. One that holds
-// nothing that is known here, and is none of the plain controls, is an issue.
-func (d *reader) block(e connectors.JSON, tag string) {
-	if tag == "table" {
-		d.table(e)
+// optional is piece for what may be empty: then no line begins.
+func (d *reader) optional(v connectors.JSON) {
+	if !v.Told() {
 		return
 	}
-	if key := e.Get("img_key"); key.Told() {
-		d.image(e, "img_key")
+	due, size := d.Text.Due(), d.Text.Len()
+	d.Text.Line()
+	if v.Kind() == connectors.Object && !v.Get("tag").Told() {
+		d.words(v, false)
+	} else {
+		d.element(v)
 	}
-	found := false
-	for _, part := range parts {
-		v := e.Get(part)
-		switch v.Kind() {
-		case connectors.Array:
-			found = true
-			for x := range d.list(v) {
-				d.inner(x)
-			}
-		case connectors.Object, connectors.String:
-			found = true
+	if d.Text.Len() == size {
+		d.Text.SetDue(due)
+	}
+}
+
+// maxProbe is the most values within one that are looked at for elements.
+const maxProbe = 128
+
+// lenient is a kind above all others, see rest.
+const lenient = connectors.Object + 1
+
+// rest reads what an object holds beside the fields that are known: elements in a field of another name would be lost
+// without a word. Other values of the kind strict or above are worth an issue, too: where the known fields said nothing, and
+// in what the platform alone writes. An app may write any field into a card.
+func (d *reader) rest(c connectors.JSON, known func(key string) bool, strict connectors.Kind) {
+	for key, v := range c.Fields() {
+		switch {
+		case known(key):
+		case v.Kind() >= connectors.Array && mayHoldElement(v):
+			d.textIssue(schemas.IssueUnknownType, "elements are in a field that is not known")
 			d.inner(v)
-		}
-	}
-	if !found && tag != "" && !slices.Contains(controls[:], tag) {
-		d.Issue("text", schemas.IssueUnknownType, "an element has a tag that is not known")
-	}
-}
-
-// controls are elements without text of their own.
-var controls = [...]string{
-	"audio_player", "chart", "column", "date_picker", "img_combination", "input", "overflow", "person", "person_list",
-	"picker_datetime", "picker_time", "select_person", "select_static", "multi_select_static", "multi_select_person",
-	"select_img", "checker", "div", "note", "action", "button", "column_set", "form", "interactive_container",
-	"collapsible_panel",
-}
-
-// inner adds an element within a block. Pieces of text of one block stand on lines of their own.
-func (d *reader) inner(v connectors.JSON) {
-	d.Text.Line()
-	if v.Kind() == connectors.Array {
-		for e := range d.list(v) {
-			d.element(e)
-		}
-		return
-	}
-	d.element(v)
-}
-
-// maxColumns is the most columns of a table that are read; each is looked up in every row.
-const maxColumns = 100
-
-// table adds a table line by line, cells apart by " | ", in the order of its columns.
-func (d *reader) table(e connectors.JSON) {
-	columns := e.Get("columns")
-	width := min(columns.Len(), maxColumns)
-	d.Text.Line()
-	for i := range width {
-		d.cell(i, columns.At(i).Get("display_name"))
-	}
-	for row := range d.list(e.Get("rows")) {
-		d.Text.Line()
-		for i := range width {
-			d.cell(i, row.Get(d.peek(columns.At(i).Get("name"))))
-		}
-		if d.Text.Full() {
-			return
+		case v.Kind() >= strict && says(v):
+			d.textIssue(schemas.IssueUnknownType, "a field is not known")
 		}
 	}
 }
 
-func (d *reader) cell(i int, v connectors.JSON) {
-	if i > 0 {
-		d.Text.Add(" | ")
+// restOf is rest for an object of which others is the highest kind among the fields that are not known: mostly it says that
+// there is nothing to read.
+func (d *reader) restOf(c connectors.JSON, others connectors.Kind, known func(key string) bool, strict connectors.Kind) {
+	if others >= min(strict, connectors.Array) {
+		d.rest(c, known, strict)
 	}
-	d.variable(v)
+}
+
+func mayHoldElement(v connectors.JSON) bool {
+	probes := maxProbe
+	return holdsElement(v, &probes)
+}
+
+// holdsElement reports whether an element is among a value and what is in it, of which no more than probes values are
+// looked at.
+func holdsElement(v connectors.JSON, probes *int) bool {
+	if *probes--; *probes < 0 {
+		return false
+	}
+	for _, key := range [...]string{"tag", "content", "text"} {
+		if _, ok := v.Get(key).Str(); ok {
+			return true
+		}
+	}
+	for i := 0; i < v.Len() && *probes > 0; i++ {
+		if holdsElement(v.At(i), probes) {
+			return true
+		}
+	}
+	for _, e := range v.Fields() {
+		if *probes <= 0 {
+			break
+		}
+		if e.Kind() >= connectors.Array && holdsElement(e, probes) {
+			return true
+		}
+	}
+	return false
+}
+
+func isBodyField(key string) bool {
+	return key == "elements" || key == "i18n_elements" || isDecoration(key)
 }

@@ -1,6 +1,7 @@
 package feishu
 
 import (
+	"errors"
 	"strings"
 
 	"chatlake/connectors"
@@ -14,9 +15,6 @@ const (
 	typeSystem       = "system"
 	typeMergeForward = "merge_forward"
 )
-
-// maxVariables is the most placeholders of a system message that are filled in; each is looked up among all fields.
-const maxVariables = 1000
 
 // kindOf gives the common word for a msg_type, "" for one that nobody has described. card and video are older words
 // for interactive and media.
@@ -89,7 +87,7 @@ func (d *reader) contents(f *fields, recalled bool) {
 	if recalled {
 		return
 	}
-	d.full = false
+	d.full, d.ours, d.internal, d.level = false, false, false, 0
 	d.mentions(f.mentions)
 	s, ok := d.body(f.body)
 	if !ok || d.M.MessageType == typeMergeForward || d.M.ContentKind == schemas.ContentUnknown {
@@ -101,7 +99,13 @@ func (d *reader) contents(f *fields, recalled bool) {
 			return
 		}
 	}
-	root, err := d.content.ParseString(s)
+	root, err := d.Parse(&d.content, s)
+	if err == nil && root.Kind() == connectors.String {
+		if inner, err := d.parseNested(d.peek(root)); err == nil && inner.Kind() == connectors.Object {
+			d.Issue("content_json", schemas.IssueCoerced, "is JSON within a string")
+			root = inner
+		}
+	}
 	switch {
 	case err != nil:
 		d.Issue("content_json", schemas.IssueNulled, "is not JSON, text is null")
@@ -110,6 +114,18 @@ func (d *reader) contents(f *fields, recalled bool) {
 	default:
 		d.decodeContent(root)
 	}
+}
+
+// errNested says that texts are nested too deep to be read.
+var errNested = errors.New("a text within two others")
+
+// parseNested parses a text that is a string of the content. What it gives is valid until the next message.
+func (d *reader) parseNested(s string) (connectors.JSON, error) {
+	if d.level == len(d.nested) {
+		return connectors.JSON{}, errNested
+	}
+	d.level++
+	return d.Parse(&d.nested[d.level-1], s)
 }
 
 // body reads body.content, a string that mostly holds JSON, and keeps it verbatim.
@@ -178,9 +194,9 @@ func (d *reader) decodeContent(c connectors.JSON) {
 	case schemas.ContentSticker:
 		d.attach("sticker", c.Get("file_key"))
 	case schemas.ContentFile:
-		d.name(d.attach("file", c.Get("file_key")), c)
+		d.fileName(d.attach("file", c.Get("file_key")), c)
 	case schemas.ContentFolder:
-		d.name(d.attach("folder", c.Get("file_key")), c)
+		d.fileName(d.attach("folder", c.Get("file_key")), c)
 	case schemas.ContentAudio:
 		d.duration(d.attach("audio", c.Get("file_key")), c)
 		d.line(c.Get("speech_to_text"))
@@ -192,6 +208,36 @@ func (d *reader) decodeContent(c connectors.JSON) {
 		d.special(c)
 	}
 	d.EndText(false)
+	d.account()
+}
+
+// account sees to it that a message whose text is null for no reason that was given has an issue. One that is a picture
+// says it by its attachment.
+func (d *reader) account() {
+	switch d.M.ContentKind {
+	case schemas.ContentRichText, schemas.ContentCard, schemas.ContentSystem, schemas.ContentTask:
+	default:
+		return
+	}
+	if d.M.Text != nil || len(d.M.Attachments) > 0 {
+		return
+	}
+	for i := range d.M.Issues {
+		if field := d.M.Issues[i].Field; field == "text" || field == "content_json" {
+			return
+		}
+	}
+	d.textIssue(schemas.IssueNulled, "the content holds no text")
+}
+
+// textIssue notes what happened to the text.
+func (d *reader) textIssue(action, reason string) {
+	for i := range d.M.Issues {
+		if old := &d.M.Issues[i]; old.Field == "text" && old.Action == action && old.Reason == reason {
+			return
+		}
+	}
+	d.Issue("text", action, reason)
 }
 
 // textContent reads {"text":"…"}; an empty text is one.
@@ -204,137 +250,5 @@ func (d *reader) textContent(c connectors.JSON) {
 	if s, ok := d.word(v); ok {
 		d.replaceMentions(s)
 		d.EndText(true)
-	}
-}
-
-// special reads the types that hold no more than a line or two of text and some ids.
-func (d *reader) special(c connectors.JSON) {
-	switch d.M.ContentKind {
-	case schemas.ContentChatCard:
-		d.attributes(c, "chat_id")
-	case schemas.ContentContactCard:
-		d.attributes(c, "user_id")
-	case schemas.ContentLocation:
-		d.line(c.Get("name"))
-		d.attributes(c, "latitude", "longitude")
-	case schemas.ContentCall:
-		d.line(c.Get("topic"))
-		d.attributes(c, "start_time")
-	case schemas.ContentTask:
-		if summary := c.Get("summary"); summary.Kind() == connectors.Object {
-			d.post(summary)
-		} else {
-			d.line(summary)
-		}
-		d.attributes(c, "due_time", "task_id")
-	case schemas.ContentVote:
-		d.line(c.Get("topic"))
-		for option := range d.list(c.Get("options")) {
-			d.line(option)
-		}
-		d.attributes(c, "status")
-	case schemas.ContentRedPacket:
-		d.line(c.Get("text"))
-	case schemas.ContentCalendar:
-		d.line(c.Get("summary"))
-		d.attributes(c, "end_time", "open_calendar_id", "open_event_id", "start_time")
-	}
-}
-
-// word gives a string or number of the content as text, in the parser's memory.
-func (d *reader) word(v connectors.JSON) (s string, ok bool) {
-	switch v.Kind() {
-	case connectors.String:
-		s, _ = v.Str()
-		return d.Valid(s, "text"), true
-	case connectors.Number:
-		d.Issue("text", schemas.IssueCoerced, "holds a number in place of a string")
-		return string(v.AppendRaw(nil)), true
-	case connectors.Absent, connectors.Null:
-		return "", false
-	default:
-		d.Issue("text", schemas.IssueNulled, "holds "+v.Kind().String()+" in place of a string")
-		return "", false
-	}
-}
-
-// line adds a line of text, nothing for an empty one.
-func (d *reader) line(v connectors.JSON) {
-	if s, _ := d.word(v); s != "" {
-		d.Text.Line()
-		d.Text.Add(s)
-	}
-}
-
-// attributes keeps fields of the content, strings or numbers, under their own names.
-func (d *reader) attributes(c connectors.JSON, keys ...string) {
-	for _, key := range keys {
-		v := c.Get(key)
-		switch v.Kind() {
-		case connectors.Number:
-			d.M.Attributes.Set(key, string(v.AppendRaw(nil)))
-		case connectors.Absent, connectors.Null:
-		default:
-			if s := d.Str(v, "attributes."+key); s != "" {
-				d.M.Attributes.Set(key, s)
-			}
-		}
-	}
-}
-
-// system fills a template such as "{from_user} invited {to_chatters} to this chat." from the fields of its own
-// content. A placeholder without a field stays as it is.
-func (d *reader) system(c connectors.JSON) {
-	template, ok := d.word(c.Get("template"))
-	if !ok {
-		d.Issue("text", schemas.IssueNulled, "template is not told")
-		return
-	}
-	for n := 0; template != "" && n < maxVariables && !d.Text.Full(); n++ {
-		open := strings.IndexByte(template, '{')
-		end := -1
-		if open >= 0 {
-			end = strings.IndexByte(template[open:], '}')
-		}
-		if end < 0 {
-			break
-		}
-		end += open
-		d.Text.Add(template[:open])
-		if v := c.Get(template[open+1 : end]); !v.Told() || template[open+1:end] == "template" {
-			d.Text.Add(template[open : end+1])
-		} else {
-			d.variable(v)
-		}
-		template = template[end+1:]
-	}
-	d.Text.Add(template)
-}
-
-// variable adds the value of a placeholder: a string, a list of them, or an object with text of its own.
-func (d *reader) variable(v connectors.JSON) {
-	switch v.Kind() {
-	case connectors.Array:
-		for i := range v.Len() {
-			if i > 0 {
-				d.Text.Add(", ")
-			}
-			d.variable(v.At(i))
-			if d.Text.Full() {
-				return
-			}
-		}
-	case connectors.Object:
-		text := v.Get("text")
-		if !text.Told() {
-			text = localized(v.Get("i18n_text"))
-		}
-		s, _ := d.word(text)
-		d.Text.Add(s)
-	case connectors.Number:
-		d.Text.Add(string(v.AppendRaw(nil)))
-	default:
-		s, _ := d.word(v)
-		d.Text.Add(s)
 	}
 }

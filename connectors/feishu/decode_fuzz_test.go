@@ -113,7 +113,8 @@ func FuzzGroup(f *testing.F) {
 	})
 }
 
-// FuzzContent holds for any msg_type and content: one reading, which can be written.
+// FuzzContent holds for any msg_type and content: one reading, which can be written; content as it was sent; and text that is null
+// only where the type has none, what it says is an attachment, or an issue says why.
 func FuzzContent(f *testing.F) {
 	var p connectors.Parser
 	for _, name := range []string{"types", "posts", "cards", "oddities"} {
@@ -128,6 +129,9 @@ func FuzzContent(f *testing.F) {
 			f.Add(strings.Clone(kind), strings.Clone(content))
 		}
 	}
+	for _, format := range formats(f) {
+		f.Add(format.MsgType, format.content(f))
+	}
 	d := feishu.NewDecoder()
 	var out connectors.Decoded
 	f.Fuzz(func(t *testing.T, kind, content string) {
@@ -139,10 +143,23 @@ func FuzzContent(f *testing.F) {
 		}
 		checkDecoded(t, listPage(body), &out)
 		valid, _ := connectors.Valid(content)
+		valid = strings.ReplaceAll(valid, "\x00", "\uFFFD")
 		if m := &out.Readings[0].Message; m.ContentJSON == nil || *m.ContentJSON != valid {
 			t.Fatalf("content %q is not verbatim", content)
 		}
+		checkNull(t, &out.Readings[0].Message)
 	})
+}
+
+// checkNull fails where the text of a message is null without a word.
+func checkNull(t *testing.T, m *schemas.Message) {
+	t.Helper()
+	switch m.ContentKind {
+	case schemas.ContentText, schemas.ContentRichText, schemas.ContentCard, schemas.ContentSystem:
+		if m.Text == nil && len(m.Attachments) == 0 && len(m.Issues) == 0 {
+			t.Fatalf("%s: text is null without an issue: %s", m.MessageType, *m.ContentJSON)
+		}
+	}
 }
 
 // quoted writes s as a JSON string, with bytes that are no UTF-8 as they are.

@@ -13,14 +13,14 @@ const (
 )
 
 // decodeItem reads one item of data.items into m, a zero message, but for what depends on the place where it stands:
-// record_id, occurred_at, event_date, and of forward all that a child has. An item that is no message is told by a
-// class and why.
+// record_id, occurred_at, event_date, and of forward all that a child has. It gives the chat that the item names, in the
+// parser's memory. An item that is no message is told by a class and why.
 //
 // Fields are those of https://open.feishu.cn/document/server-docs/im-v1/message/list; message_position,
 // thread_message_position, sender.sender_name and sync_to_chat_info are in the vendor's client libraries only.
-func (d *reader) decodeItem(item connectors.JSON, m *schemas.Message) (class, message string) {
+func (d *reader) decodeItem(item connectors.JSON, m *schemas.Message) (chat, class, message string) {
 	if item.Kind() != connectors.Object {
-		return classBadItem, "item is " + item.Kind().String() + ", not an object"
+		return "", classBadItem, "item is " + item.Kind().String() + ", not an object"
 	}
 	d.Begin(m)
 	var f fields
@@ -28,12 +28,12 @@ func (d *reader) decodeItem(item connectors.JSON, m *schemas.Message) (class, me
 	m.MessageID = d.Str(f.messageID, "message_id")
 	switch {
 	case m.MessageID == "":
-		return classMissingID, "item has no message_id"
+		return "", classMissingID, "item has no message_id"
 	case len(m.MessageID) > connectors.MaxID:
-		return classMissingID, "message_id is too long to be one"
+		return "", classMissingID, "message_id is too long to be one"
 	}
 	d.decodeFields(&f)
-	return "", ""
+	return d.peek(f.chatID), "", ""
 }
 
 // decodeChild is decodeItem for an item that stands in a merged forward, which may lack an id. upper is the id of what it
@@ -72,7 +72,7 @@ func (d *reader) decodeFields(f *fields) {
 // not there, costs as much as the rest of decoding.
 type fields struct {
 	messageID, msgType, createTime, updateTime, deleted, updated, sender, body, mentions connectors.JSON
-	position, threadPosition, threadID, sync, parentID, rootID, upper                    connectors.JSON
+	position, threadPosition, threadID, sync, parentID, rootID, upper, chatID            connectors.JSON
 }
 
 func (f *fields) read(item connectors.JSON) {
@@ -117,6 +117,8 @@ func (f *fields) at(key string) *connectors.JSON {
 		return &f.rootID
 	case "upper_message_id":
 		return &f.upper
+	case "chat_id":
+		return &f.chatID
 	}
 	return nil
 }

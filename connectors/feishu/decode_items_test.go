@@ -233,7 +233,7 @@ func TestIDsBeyondDoubles(t *testing.T) {
 	if m.ConversationSeq == nil || *m.ConversationSeq != 9007199254740993 || m.ThreadSeq == nil || *m.ThreadSeq != 9223372036854775807 {
 		t.Errorf("seqs %v %v", m.ConversationSeq, m.ThreadSeq)
 	}
-	m = only(t, itemsPage(textItem("om_1", `,"message_position":9223372036854775808,"thread_message_position":1e3`)))
+	m = only(t, itemsPage(textItem("om_1", `,"message_position":9223372036854775808,"thread_message_position":1.5`)))
 	if m.ConversationSeq != nil || m.ThreadSeq != nil || !hasIssue(m, "conversation_seq", schemas.IssueNulled) || !hasIssue(m, "thread_seq", schemas.IssueNulled) {
 		t.Errorf("seqs %v %v, issues %v", m.ConversationSeq, m.ThreadSeq, m.Issues)
 	}

@@ -1,9 +1,6 @@
 package feishu
 
 import (
-	"html"
-	"iter"
-
 	"chatlake/connectors"
 	"chatlake/schemas"
 )
@@ -11,51 +8,142 @@ import (
 // languages is the order in which translations are tried; then comes whichever stands first.
 var languages = [...]string{"zh_cn", "en_us", "ja_jp"}
 
-// localized gives one value of an object with a value for each language.
+// localized gives one value of an object with a value for each language, the first that is not empty. What is no object is
+// taken for the value itself.
 func localized(v connectors.JSON) connectors.JSON {
+	if v.Kind() != connectors.Object {
+		return v
+	}
 	for _, lang := range languages {
-		if t := v.Get(lang); t.Told() {
+		if t := v.Get(lang); says(t) {
 			return t
 		}
 	}
 	for _, t := range v.Fields() {
-		if t.Told() {
+		if says(t) {
 			return t
 		}
 	}
 	return connectors.JSON{}
 }
 
-// translation gives the post of one language.
-func translation(c connectors.JSON) connectors.JSON {
-	if t := localized(c); t.Kind() == connectors.Object {
-		return t
-	}
-	for _, t := range c.Fields() {
-		if t.Kind() == connectors.Object {
+// isLanguage reports whether a key names a language: zh_cn, en-US.
+func isLanguage(key string) bool {
+	return len(key) == len("zh_cn") && (key[2] == '_' || key[2] == '-')
+}
+
+// translation gives the post of one language: of those that hold anything the first in the order of languages.
+func translation(c connectors.JSON, language func(key string) bool) connectors.JSON {
+	var first connectors.JSON
+	for _, lang := range languages {
+		t := c.Get(lang)
+		if hasRows(t) {
 			return t
 		}
+		if !first.Told() && t.Kind() == connectors.Object {
+			first = t
+		}
 	}
-	return connectors.JSON{}
+	for key, t := range c.Fields() {
+		if !language(key) {
+			continue
+		}
+		if hasRows(t) {
+			return t
+		}
+		if !first.Told() && t.Kind() == connectors.Object {
+			first = t
+		}
+	}
+	return first
+}
+
+// hasRows reports whether a post, or a card in the form of one, has a body.
+func hasRows(c connectors.JSON) bool {
+	var f cardFields
+	f.read(c)
+	return f.contentV2.Len() > 0 || f.content.Len() > 0 || f.list().Len() > 0
+}
+
+// isPost reports whether an object is a post, and not one for each language.
+func isPost(c connectors.JSON) bool {
+	for _, key := range [...]string{"content", "content_v2", "title", "files", "elements"} {
+		if c.Get(key).Told() {
+			return true
+		}
+	}
+	return false
+}
+
+// postFields are the fields of a post, gathered in one pass.
+type postFields struct {
+	title, content, contentV2, elements, files connectors.JSON
+	others                                     bool // it has fields that are not known
+}
+
+func (p *postFields) read(c connectors.JSON) {
+	for key, v := range c.Fields() {
+		at := &p.title
+		switch key {
+		case "title":
+		case "content":
+			at = &p.content
+		case "content_v2":
+			at = &p.contentV2
+		case "elements":
+			at = &p.elements
+		case "files":
+			at = &p.files
+		default:
+			p.others = true
+			continue
+		}
+		if at.Kind() == connectors.Absent { // of two equal keys the first counts
+			*at = v
+		}
+	}
+}
+
+// some reports whether it has any of the fields of a post.
+func (p *postFields) some() bool {
+	return p.title.Told() || p.content.Told() || p.contentV2.Told() || p.elements.Told() || p.files.Told()
 }
 
 // post flattens rich text: the title, then line by line. Received posts are {"title","content":[[…]]}; sent ones are
-// wrapped by language, and posts of newer clients may hold files beside or instead of content.
+// wrapped by language, those sent as Markdown have content_v2, and posts of newer clients may hold files beside or
+// instead of content.
 func (d *reader) post(c connectors.JSON) {
-	if wrapped := c.Get("post"); wrapped.Kind() == connectors.Object && !c.Get("content").Told() {
-		c = wrapped
-	}
-	if !c.Get("content").Told() && !c.Get("title").Told() && !c.Get("files").Told() {
-		if c = translation(c); !c.Told() {
-			d.Issue("text", schemas.IssueNulled, "the post holds neither title nor content")
-			return
+	var p postFields
+	if p.read(c); p.others && !p.content.Told() {
+		if wrapped := c.Get("post"); wrapped.Kind() == connectors.Object {
+			c, p = wrapped, postFields{}
+			p.read(c)
 		}
 	}
-	d.line(c.Get("title"))
-	for row := range d.list(c.Get("content")) {
-		d.row(row)
+	if !p.some() {
+		t := translation(c, func(string) bool { return true })
+		if p = (postFields{}); !isPost(t) {
+			d.textIssue(schemas.IssueNulled, "the post holds neither title nor content")
+			d.rest(c, isPostField, lenient)
+			return
+		}
+		c = t
+		p.read(c)
 	}
-	for file := range d.list(c.Get("files")) {
+	d.optional(p.title)
+	d.rows(p.contentV2, p.content, p.elements)
+	if p.files.Told() {
+		d.files(p.files)
+	}
+	if p.others {
+		d.rest(c, isPostField, connectors.String)
+	}
+}
+
+// files adds the files of a post.
+func (d *reader) files(files connectors.JSON) {
+	for i := range d.count(files) {
+		file := files.At(i)
 		kind := "file"
 		if d.Flag(file.Get("is_folder"), "attachments.kind") {
 			kind = "folder"
@@ -64,18 +152,42 @@ func (d *reader) post(c connectors.JSON) {
 	}
 }
 
-// list iterates over an array; what is there and no array is an issue.
-func (d *reader) list(v connectors.JSON) iter.Seq[connectors.JSON] {
-	if v.Told() && v.Kind() != connectors.Array {
-		d.Issue("text", schemas.IssueNulled, "holds "+v.Kind().String()+" in place of an array")
+func isPostField(key string) bool {
+	switch key {
+	case "content", "content_v2", "elements", "files", "title":
+		return true
 	}
-	return func(yield func(connectors.JSON) bool) {
-		for i := range v.Len() {
-			if !yield(v.At(i)) {
-				return
-			}
+	return false
+}
+
+// rows adds the lines of a post: of the first body that says anything. content_v2 goes before content, and elements, which is
+// the word of a card, comes last.
+func (d *reader) rows(bodies ...connectors.JSON) {
+	for _, v := range bodies {
+		switch v.Kind() {
+		case connectors.Absent, connectors.Null:
+			continue
+		case connectors.String:
+			d.textIssue(schemas.IssueCoerced, "holds a string in place of an array")
+			d.line(v)
+			continue
+		}
+		size, attached := d.Text.Len(), len(d.M.Attachments)
+		for i := range d.count(v) {
+			d.row(v.At(i))
+		}
+		if d.Text.Len() > size || len(d.M.Attachments) > attached {
+			return
 		}
 	}
+}
+
+// count gives the number of elements of an array; what is there and no array is an issue.
+func (d *reader) count(v connectors.JSON) int {
+	if kind := v.Kind(); kind > connectors.Null && kind != connectors.Array {
+		d.textIssue(schemas.IssueNulled, "holds "+kind.String()+" in place of an array")
+	}
+	return v.Len()
 }
 
 // row adds one line of elements. A line of nothing but pictures is no line of text, an empty one is.
@@ -87,85 +199,10 @@ func (d *reader) row(row connectors.JSON) {
 	}
 	due, size, attached := d.Text.Due(), d.Text.Len(), len(d.M.Attachments)
 	d.Text.SetDue(due + 1)
-	for e := range d.list(row) {
-		d.element(e)
+	for i := range d.count(row) {
+		d.element(row.At(i))
 	}
 	if d.Text.Len() == size && len(d.M.Attachments) > attached {
 		d.Text.SetDue(due)
 	}
-}
-
-// element adds one element of a post or card, see
-// https://open.feishu.cn/document/server-docs/im-v1/message-content-description/message_content. One with a tag that
-// is not known gives the text that it has.
-func (d *reader) element(e connectors.JSON) {
-	if e.Kind() != connectors.Object {
-		s, _ := d.word(e)
-		d.Text.Add(s)
-		return
-	}
-	switch tag := d.peek(e.Get("tag")); tag {
-	case "text", "md", "code_block", "plain_text", "lark_md", "markdown":
-		d.run(e)
-	case "a":
-		if s, _ := d.word(e.Get("text")); s != "" {
-			d.Text.Add(s)
-		} else {
-			s, _ = d.word(e.Get("href"))
-			d.Text.Add(s)
-		}
-	case "at":
-		d.person(e)
-	case "emotion":
-		s, _ := d.word(e.Get("emoji_type"))
-		d.Text.Add("[" + s + "]")
-	case "hr":
-		d.Text.Add("---")
-	case "img":
-		d.image(e, "image_key", "img_key")
-	case "media", "video":
-		d.video(e)
-	case "audio":
-		d.duration(d.attach("audio", e.Get("file_key")), e)
-	case "file":
-		d.name(d.attach("file", e.Get("file_key")), e)
-	default:
-		d.block(e, tag)
-	}
-}
-
-// run adds a piece of text: "text" in posts, "content" in cards.
-func (d *reader) run(e connectors.JSON) {
-	v := e.Get("text")
-	if !v.Told() {
-		if v = e.Get("content"); !v.Told() {
-			v = localized(e.Get("i18n"))
-		}
-	}
-	if v.Kind() == connectors.Object {
-		d.run(v)
-		return
-	}
-	s, _ := d.word(v)
-	if escaped, _ := e.Get("un_escape").Bool(); escaped {
-		s = html.UnescapeString(s)
-	}
-	d.Text.Add(s)
-}
-
-// person adds an at element. user_id is a placeholder of mentions, or the word for everybody, or an id.
-func (d *reader) person(e connectors.JSON) {
-	key, _ := d.word(e.Get("user_id"))
-	if key == "" {
-		key, _ = d.word(e.Get("id"))
-	}
-	name, _ := d.word(e.Get("user_name"))
-	if key == "" {
-		if name != "" {
-			d.Text.Add("@")
-			d.Text.Add(name)
-		}
-		return
-	}
-	d.atKey(key, name)
 }

@@ -35,7 +35,7 @@ func (d *reader) mentions(v connectors.JSON) {
 		}
 		m := schemas.Mention{
 			Placeholder: d.Str(e.Get("key"), "mentions.placeholder"),
-			ID:          d.Optional(d.Str(e.Get("id"), "mentions.id")),
+			ID:          d.Optional(d.mentionID(e.Get("id"))),
 			IDType:      d.Optional(d.Str(e.Get("id_type"), "mentions.id_type")),
 			Name:        d.Optional(d.Str(e.Get("name"), "mentions.name")),
 			TenantID:    d.Optional(d.Str(e.Get("tenant_key"), "mentions.tenant_id")),
@@ -44,6 +44,20 @@ func (d *reader) mentions(v connectors.JSON) {
 		d.M.Mentions = append(d.M.Mentions, m)
 	}
 	d.indexMentions(0)
+}
+
+// mentionID reads the id of a mention. Events give an object with an id of each kind, of which the open one counts.
+func (d *reader) mentionID(v connectors.JSON) string {
+	if v.Kind() != connectors.Object {
+		return d.Str(v, "mentions.id")
+	}
+	for _, kind := range [...]string{openID, "user_id", "union_id"} {
+		if id := v.Get(kind); id.Told() {
+			d.Issue("mentions.id", schemas.IssueCoerced, "is an object, not a string")
+			return d.Str(id, "mentions.id")
+		}
+	}
+	return d.Str(v, "mentions.id")
 }
 
 func isEveryone(id string) bool { return id == everyone || id == "all" }
@@ -99,6 +113,15 @@ func (d *reader) mention(key string) *schemas.Mention {
 		}
 	}
 	return nil
+}
+
+// say adds text, with placeholders of mentions replaced.
+func (d *reader) say(text string) {
+	if strings.IndexByte(text, '@') >= 0 {
+		d.replaceMentions(text)
+		return
+	}
+	d.Text.Add(text)
 }
 
 // replaceMentions adds text with each placeholder replaced by @name. A placeholder is taken as the whole word that it
@@ -157,8 +180,15 @@ func wordEnd(s string, i int) int {
 }
 
 // atKey adds @name for who is named by key, a placeholder or an id. name, where not "", is how the content calls them;
-// somebody whom mentions do not list is added there.
+// somebody whom mentions do not list is added there. Without a key there is the name alone.
 func (d *reader) atKey(key, name string) {
+	if key == "" {
+		if name != "" {
+			d.Text.Add("@")
+			d.Text.Add(name)
+		}
+		return
+	}
 	m := d.mention(key)
 	if m == nil {
 		m = d.addMention(key)
@@ -179,6 +209,21 @@ func (d *reader) atKey(key, name string) {
 	d.Text.Add(name)
 }
 
+// idType gives the kind of an id by how it begins, "" where that is not known.
+func idType(id string) string {
+	switch {
+	case strings.HasPrefix(id, "ou_"):
+		return openID
+	case strings.HasPrefix(id, "on_"):
+		return "union_id"
+	case strings.HasPrefix(id, "cli_"):
+		return "app_id"
+	case strings.IndexByte(id, '@') > 0:
+		return "email"
+	}
+	return ""
+}
+
 // addMention notes a mention that only the content tells. Members are named there by id, everybody by a word. nil says
 // that it is neither, or one too many.
 func (d *reader) addMention(key string) *schemas.Mention {
@@ -191,9 +236,7 @@ func (d *reader) addMention(key string) *schemas.Mention {
 		m.Placeholder = everyone
 	default:
 		m.ID = d.String(d.Keep(d.Bounded(key, "mentions.id")))
-		if strings.HasPrefix(key, "ou_") {
-			m.IDType = d.String(openID)
-		}
+		m.IDType = d.Optional(idType(key))
 	}
 	d.M.Mentions = append(d.M.Mentions, m)
 	d.indexMentions(n)

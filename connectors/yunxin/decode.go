@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"chatlake/connectors"
 	"chatlake/schemas"
@@ -53,11 +52,12 @@ func (d *Decoder) Decode(pages []schemas.Page, out *connectors.Decoded) {
 // reader is what a Decoder works with.
 type reader struct {
 	connectors.Draft
-	envelope connectors.Parser               // the page
-	line     connectors.Parser               // a single item, or a line of a file
-	nested   [2 + maxWraps]connectors.Parser // values within each other that are strings: an attachment, its raw, a payload
-	ext      connectors.Parser               // the extension
-	small    connectors.Parser               // a text that is JSON
+	envelope connectors.Parser            // the page
+	line     connectors.Parser            // a single item, or a line of a file
+	nested   [maxNested]connectors.Parser // strings that hold JSON, see open
+	used     int                          // how many of nested are being read
+	most     int                          // how many were at the same time
+	small    connectors.Parser            // the request of a page
 	expander connectors.Expander
 	pointers []string // "/data/items/N"
 	record   []byte   // scratch for record ids
@@ -74,12 +74,12 @@ type reader struct {
 	no     int // of the page in its group
 	page   *schemas.Page
 	at     place
-	list   string     // name of the array of messages in data
-	raws   [][]byte   // its elements as they were sent, once they were asked for
-	here   string     // pointer of the item or line in hand
-	fwd    *forwarded // what the message in hand forwards, nil where it is no merged forward
-	levels int        // of messages within messages that are being read
-	sealed bool       // strings are not taken for JSON
+	list   string          // name of the array of messages in data
+	raws   [][]byte        // its elements as they were sent, once they were asked for
+	here   string          // pointer of the item or line in hand
+	fwd    *forwarded      // what the message in hand forwards, nil where it is no merged forward
+	raw    connectors.JSON // what the current attachment keeps under raw beside other keys
+	levels int             // of messages within messages that are being read
 }
 
 // place is what a page's header says of its messages.
@@ -116,7 +116,7 @@ func (r *reader) decode(no int, page *schemas.Page, out *connectors.Decoded) {
 		out.ConversationKind = at.kind
 	}
 	r.no, r.page, r.at, r.list, r.raws = no, page, at, list, nil
-	r.Clean = utf8.Valid(page.Body)
+	r.Inspect(page.Body)
 	if page.Error == "" && fine(page.Code) && len(page.Body) > 0 {
 		r.messages(out)
 	} else if page.Type == schemas.YunxinMessagesBatch {
@@ -126,9 +126,13 @@ func (r *reader) decode(no int, page *schemas.Page, out *connectors.Decoded) {
 
 // release lets go of the pages.
 func (r *reader) release() {
-	r.page, r.raws, r.M, r.fwd = nil, nil, nil, nil
+	r.page, r.raws, r.M, r.fwd, r.raw = nil, nil, nil, nil, connectors.JSON{}
 	clear(r.files)
 	clear(r.expanded)
+	if r.most > keptNested {
+		clear(r.nested[keptNested:r.most])
+		r.most = 0
+	}
 	if cap(r.buf) > 64<<10 {
 		r.buf = nil
 	}
@@ -175,7 +179,8 @@ func placeOf(page *schemas.Page) (place, bool) {
 
 // messages decodes a list or batch page.
 func (r *reader) messages(out *connectors.Decoded) {
-	root, err := r.envelope.Parse(r.page.Body)
+	r.used = 0
+	root, err := r.ParseBytes(&r.envelope, r.page.Body)
 	if err != nil {
 		r.salvage(out, err)
 		return
@@ -190,8 +195,8 @@ func (r *reader) messages(out *connectors.Decoded) {
 		}
 		return
 	}
-	data := root.Get("data")
-	items := data.Get(r.list)
+	data := r.openOr(root.Get("data"))
+	items := r.openOr(data.Get(r.list))
 	switch {
 	case data.Told() && data.Kind() != connectors.Object:
 		fail(out, r.no, "", classUnreadable, "data is "+data.Kind().String()+", not an object")
@@ -203,13 +208,30 @@ func (r *reader) messages(out *connectors.Decoded) {
 		fail(out, r.no, "", classUnreadable, "data."+r.list+" has more than "+strconv.Itoa(maxPageItems)+" items")
 		return
 	}
+	if r.page.Type == schemas.YunxinMessagesList && items.Kind() == connectors.Absent && (holds(data) || !data.Told() && holds(root)) {
+		fail(out, r.no, "", classUnreadable, "data has no "+r.list+", but something else")
+		return
+	}
 	first := len(out.Readings)
+	before := r.used
 	for i := range items.Len() {
 		r.reading(out, items.At(i), i)
+		r.used = before
 	}
 	if r.page.Type == schemas.YunxinMessagesBatch {
-		r.answers(out, data.Get("failed_list"), out.Readings[first:])
+		r.answers(out, r.openOr(data.Get("failed_list")), out.Readings[first:])
 	}
+}
+
+// holds reports whether some field of an object is a list or an object that is not empty: what an answer without messages
+// has not.
+func holds(v connectors.JSON) bool {
+	for _, e := range v.Fields() {
+		if e.Len() > 0 || e.Kind() == connectors.Object && !isEmpty(e) {
+			return true
+		}
+	}
+	return false
 }
 
 // salvage decodes, one by one, the items of a page that is not JSON as a whole, so that one broken item does not take
@@ -224,15 +246,16 @@ func (r *reader) salvage(out *connectors.Decoded, whole error) {
 	first := len(out.Readings)
 	for i, b := range items {
 		// The lines of a file that the item names are read by the same parser, when the item is done with.
-		item, err := r.line.Parse(b)
+		item, err := r.ParseBytes(&r.line, b)
 		if err != nil {
 			fail(out, r.no, r.pointer(i), classBadItem, "item is "+err.Error())
 			continue
 		}
+		r.used = 0
 		r.reading(out, item, i)
 	}
 	if failed, found := connectors.Field(r.page.Body, "data", "failed_list"); found && r.page.Type == schemas.YunxinMessagesBatch {
-		if v, err := r.line.Parse(failed); err == nil {
+		if v, err := r.ParseBytes(&r.line, failed); err == nil {
 			r.answers(out, v, out.Readings[first:])
 		}
 	}
@@ -240,6 +263,9 @@ func (r *reader) salvage(out *connectors.Decoded, whole error) {
 
 // reading decodes item i of the page, and what stands in it where it is a merged forward.
 func (r *reader) reading(out *connectors.Decoded, item connectors.JSON, i int) {
+	if item.Kind() != connectors.Object {
+		item = r.openOr(item)
+	}
 	if item.Kind() != connectors.Object {
 		fail(out, r.no, r.pointer(i), classBadItem, "item is "+item.Kind().String()+", not an object")
 		return

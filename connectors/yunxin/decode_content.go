@@ -53,33 +53,47 @@ func kindOf(messageType int) string {
 // contents reads text and attachment. Which keys an attachment has depends on who wrote it: the wire form says w, h, dur,
 // title, the object form of newer clients width, height, duration, address; both are read, the object form first.
 func (r *reader) contents(f *fields) {
+	before := r.used
 	kind := r.typeWord(f.kind)
 	subtype := r.subtype(f.subtype)
 	r.M.MessageSubtype = r.Optional(subtype)
 	a := r.attachment(f)
 	switch kind {
 	case typeText:
-		r.text(f.text)
-		return
-	case typeImage:
-		r.file("image", a)
-	case typeAudio:
-		r.file("audio", a)
-	case typeVideo:
-		r.file("video", a)
-	case typeFile:
-		r.file("file", a)
-	case typeLocation:
-		r.row(pick(a, "address", "title", "attachmentAddress"))
-		r.attribute("latitude", pick(a, "latitude", "lat", "attachmentLatitude"))
-		r.attribute("longitude", pick(a, "longitude", "lng", "attachmentLongitude"))
-	case typeNotification:
-		r.notice(a)
-	case typeCall, typeCallNotice:
-		r.call(a)
+		r.text(f.text, a)
+	case typeTip:
+		r.tip(f, a)
 	case typeCustom:
-		r.custom(a, f.text, subtype)
-		return
+		r.custom(r.object(f, a), f.text, subtype)
+	default:
+		r.described(kind, f, a)
+	}
+	r.used = before
+}
+
+// described reads a message of a type whose attachment says all, text being a note beside it.
+func (r *reader) described(kind int, f *fields, a connectors.JSON) {
+	switch kind {
+	case typeImage:
+		r.media("image", f, a)
+	case typeAudio:
+		r.media("audio", f, a)
+	case typeVideo:
+		r.media("video", f, a)
+	case typeFile:
+		r.media("file", f, a)
+	case typeLocation:
+		r.location(r.object(f, a))
+	case typeNotification:
+		r.notice(r.object(f, a))
+	case typeCall, typeCallNotice:
+		r.call(r.object(f, a))
+	case typeRobot:
+		r.robot(r.object(f, a))
+	default:
+		if r.says(f.text); r.Text.Len() == 0 {
+			r.spoken(r.object(f, a), 0)
+		}
 	}
 	if r.Text.Len() == 0 {
 		r.says(f.text)
@@ -90,9 +104,22 @@ func (r *reader) contents(f *fields) {
 	r.EndText(false)
 }
 
-// subtype reads sub_type, a number that is told where it is above 0.
+// location reads a place: its name is the text.
+func (r *reader) location(a connectors.JSON) {
+	name := r.pick(a, "address", "title", "attachmentAddress")
+	latitude := r.pick(a, "latitude", "lat", "attachmentLatitude")
+	longitude := r.pick(a, "longitude", "lng", "attachmentLongitude")
+	r.row(name)
+	r.attribute("latitude", latitude)
+	r.attribute("longitude", longitude)
+	if !name.Told() && !latitude.Told() && !longitude.Told() && a.Told() && !isEmpty(a) {
+		r.Issue("text", schemas.IssueNulled, "place is in a form that is not known")
+	}
+}
+
+// subtype reads sub_type, a number that is set where it is above 0.
 func (r *reader) subtype(v connectors.JSON) string {
-	s := r.Digits(v, "message_subtype")
+	s := r.numeral(v, "message_subtype")
 	if s == "0" {
 		return ""
 	}
@@ -103,58 +130,70 @@ func (r *reader) subtype(v connectors.JSON) string {
 	return s
 }
 
-// text reads the text of a text message; an empty one is one.
-func (r *reader) text(v connectors.JSON) {
-	if !v.Told() {
-		r.Issue("text", schemas.IssueNulled, "is not told")
-		return
+// text reads the text of a text message; an empty one is one. The first server API kept it in the attachment.
+func (r *reader) text(v, a connectors.JSON) {
+	said := r.says(v)
+	if r.Text.Len() == 0 && !isEmpty(a) {
+		said = r.spoken(a, 0) || said
 	}
-	r.says(v)
-	r.EndText(true)
+	if !said && !v.Told() {
+		r.Issue("text", schemas.IssueNulled, "is not told")
+	}
+	r.EndText(said)
 }
 
-// says adds a text, or the inside of one that is {"msg":"…"}: so the first server API sends them. What somebody typed
-// may look alike, so the text as it was told is kept.
-func (r *reader) says(v connectors.JSON) {
+// tip reads the line that an app shows between messages: its text, else what its attachment says, which may be plain text.
+func (r *reader) tip(f *fields, a connectors.JSON) {
+	r.says(f.text)
+	if r.Text.Len() == 0 {
+		if a.Told() {
+			r.spoken(a, 0)
+		} else if f.attachment.Kind() == connectors.String {
+			r.row(f.attachment)
+		}
+	}
+	if r.Text.Len() == 0 {
+		r.Issue("text", schemas.IssueNulled, "is neither in text nor in the attachment")
+	}
+	r.EndText(false)
+}
+
+// says adds a text, or the inside of one that is {"msg":"…"}: so the first server API sends them, and some encode that once
+// more. What somebody typed may look alike, so the text as it was sent is kept. It reports whether there is a text.
+func (r *reader) says(v connectors.JSON) bool {
+	if v.Kind() == connectors.Object {
+		if msg := single(v, "msg"); msg.Kind() == connectors.String {
+			r.Issue("text", schemas.IssueCoerced, "is an object with the text in msg")
+			v = msg
+		}
+	}
 	s, ok := r.word(v)
 	if !ok {
-		return
+		return false
 	}
-	if t := strings.TrimSpace(s); strings.HasPrefix(t, "{") && strings.HasSuffix(t, "}") {
-		if inner, err := r.small.ParseString(t); err == nil {
-			if msg, ok := single(inner, "msg").Str(); ok {
-				r.M.Attributes.Set("raw_text", r.Keep(r.Bounded(s, "attributes.raw_text")))
-				s = r.Valid(msg, "text")
-			}
-		}
+	if t := strings.TrimSpace(s); wrapped(t, '{', '}') || wrapped(t, '"', '"') {
+		s = r.unwrapped(v, s)
 	}
 	r.Text.Line()
 	r.Text.Add(s)
+	return true
 }
 
-// single gives the value of an object's only key, absent where that is another one or has neighbours.
-func single(v connectors.JSON, key string) connectors.JSON {
-	var only connectors.JSON
-	n := 0
-	for k, e := range v.Fields() {
-		if n++; k == key {
-			only = e
-		}
+// unwrapped gives the text of {"msg":"…"}, s itself where v is anything else.
+func (r *reader) unwrapped(v connectors.JSON, s string) string {
+	before := r.used
+	msg, isText := single(r.open(v), "msg").Str()
+	r.used = before // what was read is valid until the next string is opened
+	if !isText {
+		return s
 	}
-	if n != 1 {
-		return connectors.JSON{}
-	}
-	return only
+	r.M.Attributes.Set("raw_text", r.Keep(r.Bounded(s, "attributes.raw_text")))
+	return r.Valid(msg, "text")
 }
 
-// pick gives the first of some fields that tells anything.
-func pick(v connectors.JSON, keys ...string) connectors.JSON {
-	for _, key := range keys {
-		if e := v.Get(key); !connectors.Blank(e) {
-			return e
-		}
-	}
-	return connectors.JSON{}
+// wrapped reports whether a text begins and ends with two bytes.
+func wrapped(s string, first, last byte) bool {
+	return len(s) > 1 && s[0] == first && s[len(s)-1] == last
 }
 
 // word gives a string or number as text, in the parser's memory.
@@ -182,10 +221,11 @@ func (r *reader) row(v connectors.JSON) {
 	}
 }
 
-// attachment keeps the attachment as the message's content and gives it without what it is wrapped in; absent where there
-// is none. Some senders write the object as a string.
+// attachment keeps the attachment as the message's content and gives it without what it is wrapped in: an object or an array,
+// absent where there is none. Some senders write it as a string.
 func (r *reader) attachment(f *fields) connectors.JSON {
 	v := f.attachment
+	r.raw = connectors.JSON{}
 	if connectors.Blank(v) {
 		return connectors.JSON{}
 	}
@@ -196,21 +236,40 @@ func (r *reader) attachment(f *fields) connectors.JSON {
 		r.Content(s)
 	} else if isEmpty(v) {
 		r.M.ContentJSON = r.String("{}") // what most texts have
+		return v
 	} else if raw := r.verbatim(f.at); raw != nil {
 		r.ContentBytes(raw)
 	} else {
 		r.buf = v.AppendRaw(r.buf[:0])
 		r.ContentBytes(r.buf)
 	}
-	a := r.opened(v, 0)
-	if raw := single(a, "raw"); raw.Told() {
-		a = r.opened(raw, 1)
-	}
-	if a.Kind() != connectors.Object {
-		r.Issue("attachments", schemas.IssueNulled, "attachment is no JSON object")
-		return connectors.JSON{}
+	a := r.open(v)
+	if raw := r.open(a.Get("raw")); raw.Told() {
+		if alone(a, "raw") {
+			return raw
+		}
+		r.raw = raw // beside what the client made of it
 	}
 	return a
+}
+
+// object gives an attachment that is to be an object, absent where it is not.
+func (r *reader) object(f *fields, a connectors.JSON) connectors.JSON {
+	if a.Kind() == connectors.Object || connectors.Blank(f.attachment) {
+		return a
+	}
+	r.Issue("attachments", schemas.IssueNulled, "attachment is no JSON object")
+	return connectors.JSON{}
+}
+
+// alone reports whether all other fields of an object are blank.
+func alone(v connectors.JSON, key string) bool {
+	for k, e := range v.Fields() {
+		if k != key && !connectors.Blank(e) {
+			return false
+		}
+	}
+	return true
 }
 
 // isEmpty reports whether v is an object that tells nothing.
@@ -219,73 +278,4 @@ func isEmpty(v connectors.JSON) bool {
 		return false
 	}
 	return v.Kind() == connectors.Object
-}
-
-// opened gives a value, or where it is a string what that holds, absent where that is not JSON. level tells values
-// apart that must stand at the same time.
-func (r *reader) opened(v connectors.JSON, level int) connectors.JSON {
-	s, isText := v.Str()
-	switch {
-	case !isText:
-		return v
-	case r.sealed:
-		return connectors.JSON{}
-	}
-	inner, err := r.nested[level].ParseString(s)
-	if err != nil {
-		return connectors.JSON{}
-	}
-	return inner
-}
-
-// file adds an attachment with what is told of it. Durations are in milliseconds; sizes may be quoted, endings may have a
-// leading dot. The keys that begin with attachment are those of messages within a message.
-func (r *reader) file(kind string, a connectors.JSON) {
-	if a.Kind() != connectors.Object {
-		r.Issue("attachments", schemas.IssueNulled, "attachment is not told")
-		return
-	}
-	e := schemas.Attachment{AttachmentNo: int64(len(r.M.Attachments) + 1), Kind: kind}
-	e.URL = r.Optional(r.Str(pick(a, "url", "attachmentUrl"), "attachments.url"))
-	if e.URL == nil {
-		r.Issue("attachments.url", schemas.IssueNulled, "is not told")
-	}
-	name := r.Str(pick(a, "name", "attachmentName"), "attachments.name")
-	e.Name = r.Optional(name)
-	e.MD5 = r.Optional(r.Str(a.Get("md5"), "attachments.md5"))
-	ending := strings.TrimPrefix(r.Str(pick(a, "ext", "attachmentExt"), "attachments.attributes"), ".")
-	mime := ""
-	if ending != "" {
-		e.Attributes.Set("ext", ending)
-		mime = connectors.MediaType("." + ending)
-	}
-	if mime == "" {
-		mime = connectors.MediaType(name)
-	}
-	e.MimeType = r.Optional(mime)
-	e.SizeBytes = r.Size(pick(a, "size", "attachmentSize"), "attachments.size_bytes")
-	e.DurationMs = r.Size(pick(a, "duration", "dur", "attachmentDuration"), "attachments.duration_ms")
-	e.Width = r.Size(pick(a, "width", "w", "attachmentWidth"), "attachments.width")
-	e.Height = r.Size(pick(a, "height", "h", "attachmentHeight"), "attachments.height")
-	r.M.Attachments = append(r.M.Attachments, e)
-}
-
-// call reads the record of a call: whether it came about, and who talked for how many seconds.
-func (r *reader) call(a connectors.JSON) {
-	if inner := a.Get("data"); inner.Kind() == connectors.Object {
-		a = inner // of older clients' notices
-	}
-	r.row(a.Get("text"))
-	kind := pick(a, "type", "calltype", "attachmentType")
-	switch n, _ := kind.Int(); n {
-	case 1:
-		r.M.Attributes.Set("call_type", "audio")
-	case 2:
-		r.M.Attributes.Set("call_type", "video")
-	default:
-		r.attribute("call_type", kind)
-	}
-	r.attribute("call_status", pick(a, "status", "attachmentStatus"))
-	r.attribute("call_channel_id", pick(a, "channelId", "channel"))
-	r.attribute("call_durations", pick(a, "durations", "duration", "attachmentDurations"))
 }

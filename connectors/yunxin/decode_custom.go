@@ -7,63 +7,103 @@ import (
 	"chatlake/schemas"
 )
 
-// Inner types of custom messages, a convention of the vendor's UIKit; from 1000 on they are an app's own.
+// Inner types of custom messages, conventions of the vendor's UIKit (https://github.com/netease-kit/nim-uikit-android,
+// ChatMessageType) and of its older demo apps (https://github.com/netease-kit/NIM_Android_Demo, CustomAttachmentType). Apps
+// number their own as they like, so that a number counts only with the fields that go with it.
 const (
-	innerForward = "101"
-	innerRich    = "102"
-	innerSticker = "1001"
+	innerSnapshot      = "2" // a picture that is to be seen once
+	innerChartlet      = "3"
+	innerPacket        = "5"
+	innerPacketOpened  = "6"
+	innerForwardBefore = "15"
+	innerForward       = "101"
+	innerRich          = "102"
+	innerSticker       = "1001"
 )
-
-// maxWraps is how many values within each other may be strings that hold JSON.
-const maxWraps = 4
 
 // payloadKeys are the keys under which clients hide the payload of a custom message.
 var payloadKeys = [...]string{"raw", "payload", "content", "data", "attach", "attachment", "mergedPayload", "mergedForwardData"}
 
-// custom reads {"type":…,"data":{…}}, whose type says what it is.
+// custom reads {"type":…,"data":{…}}, whose type and fields say what it is.
 func (r *reader) custom(a, text connectors.JSON, subtype string) {
-	kind, payload := payloadOf(a, func(v connectors.JSON, level int) connectors.JSON { return r.opened(v, level+2) })
+	kind, payload := payloadOf(a, func(v connectors.JSON, _ int) connectors.JSON { return r.openObject(v) })
 	inner := kind.Word()
 	if subtype == "" {
-		r.M.MessageSubtype = r.Optional(r.subtype(kind))
+		subtype = r.subtype(kind)
+		r.M.MessageSubtype = r.Optional(subtype)
 	}
-	brief := func() {
-		r.says(text)
-		r.EndText(false)
-	}
-	switch {
-	case isForward(inner, payload):
+	if isForward(inner, payload) {
 		r.M.ContentKind = schemas.ContentMergeForward
 		r.forwarded(payload, text)
-	case inner == innerRich:
+		return
+	}
+	if inner == "" {
+		inner = subtype
+	}
+	has := func(keys ...string) bool { return pick(payload, keys...).Told() }
+	title, body := payload.Get("title"), payload.Get("body")
+	switch {
+	case inner == innerRich && (title.Told() || body.Told()):
 		r.M.ContentKind = schemas.ContentRichText
-		r.row(payload.Get("title"))
-		r.row(payload.Get("body"))
+		r.row(title)
+		r.row(body)
 		if r.Text.Len() == 0 {
 			r.says(text)
 		}
-		r.EndText(false)
-	case inner == innerSticker:
+		r.EndText(title.Kind() == connectors.String || body.Kind() == connectors.String)
+		return
+	case (inner == innerSticker || inner == innerChartlet) && has("chartlet", "catalog"):
 		r.M.ContentKind = schemas.ContentSticker
-		e := schemas.Attachment{AttachmentNo: 1, Kind: "sticker", FileKey: r.Optional(r.Str(payload.Get("chartlet"), "attachments.file_key"))}
-		if catalog := r.Str(payload.Get("catalog"), "attachments.attributes"); catalog != "" {
-			e.Attributes.Set("catalog", catalog)
-		}
-		r.M.Attachments = append(r.M.Attachments, e)
-		brief()
+		r.sticker(payload)
+	case (inner == innerPacket || inner == innerPacketOpened) && has("redPacketId"):
+		r.M.ContentKind = schemas.ContentRedPacket
+	case inner == innerSnapshot && has("url") && has("md5", "size"):
+		r.file("image", payload)
 	default:
-		brief()
+		r.enclosed(payload)
 	}
+	if r.says(text); r.Text.Len() == 0 {
+		r.spoken(payload, 0)
+	}
+	r.EndText(false)
 }
 
-// isForward reports whether a payload is that of a merged forward: by its type, or where it is told without one by what
-// only a merged forward has.
-func isForward(inner string, payload connectors.JSON) bool {
-	if inner != "" {
-		return inner == innerForward
+// openObject is open for what is to be an object.
+func (r *reader) openObject(v connectors.JSON) connectors.JSON {
+	if v.Kind() == connectors.Object {
+		return v
 	}
-	return payload.Get("messages").Kind() == connectors.Array ||
-		payload.Get("url").Told() && (payload.Get("abstracts").Told() || payload.Get("sessionId").Told())
+	before := r.used
+	inner := r.open(v)
+	if inner.Kind() != connectors.Object {
+		r.used = before
+		return connectors.JSON{}
+	}
+	return inner
+}
+
+func (r *reader) sticker(payload connectors.JSON) {
+	e := schemas.Attachment{AttachmentNo: 1, Kind: "sticker", FileKey: r.Optional(r.Str(payload.Get("chartlet"), "attachments.file_key"))}
+	if catalog := r.Str(payload.Get("catalog"), "attachments.attributes"); catalog != "" {
+		e.Attributes.Set("catalog", catalog)
+	}
+	r.M.Attachments = append(r.M.Attachments, e)
+}
+
+// isForward reports whether a payload is that of a merged forward: what its type says counts only with what a merged forward
+// has.
+func isForward(inner string, payload connectors.JSON) bool {
+	within, url := payload.Get("messages"), payload.Get("url").Told()
+	named := pick(payload, "abstracts", "messageAbstract", "sessionId", "sessionID").Told()
+	switch inner {
+	case "":
+		return within.Kind() == connectors.Array || url && named
+	case innerForward:
+		return within.Told() || url || named
+	case innerForwardBefore:
+		return url && named
+	}
+	return false
 }
 
 // payloadOf takes a custom attachment out of what it is wrapped in: {"type":…,"data":{…}} or the same without data, within
@@ -102,6 +142,7 @@ type forwarded struct {
 	inline bool   // there is no file, its messages are these
 	within []connectors.Child
 	nested []*forwarded // what each of within forwards, nil where it is no merged forward
+	locked bool         // the sender's app encrypted or compressed the file
 	why    string       // it is not whole, "" where it is
 }
 
@@ -114,10 +155,13 @@ func (r *reader) forwarded(p, text connectors.JSON) {
 	}
 	r.previews(p)
 	r.EndText(false)
-	r.attribute("source_conversation", p.Get("sessionId"))
+	r.attribute("source_conversation", pick(p, "sessionId", "sessionID"))
 	r.attribute("source_name", p.Get("sessionName"))
 	r.attribute("forward_depth", pick(p, "depth", "nestedLevel"))
 	fw := &forwarded{}
+	encrypted, _ := p.Get("encrypted").Flag()
+	compressed, _ := p.Get("compressed").Flag()
+	fw.locked = encrypted || compressed
 	if messages := p.Get("messages"); messages.Kind() == connectors.Array && !p.Get("url").Told() {
 		r.inline(fw, messages)
 	} else {
@@ -131,9 +175,10 @@ func (r *reader) forwarded(p, text connectors.JSON) {
 
 // previews adds a line for each of the first messages.
 func (r *reader) previews(p connectors.JSON) {
-	list := p.Get("abstracts")
-	if list.Len() == 0 {
-		list = p.Get("previewList")
+	given := pick(p, "abstracts", "previewList", "messageAbstract")
+	list := r.openOr(given)
+	if given.Told() && list.Kind() != connectors.Array {
+		r.Issue("text", schemas.IssueNulled, "previews are "+given.Kind().String()+", not an array")
 	}
 	for i := range min(list.Len(), connectors.MaxParts) {
 		e := list.At(i)
@@ -141,10 +186,13 @@ func (r *reader) previews(p connectors.JSON) {
 			r.row(e)
 			continue
 		}
-		who, _ := r.word(pick(e, "senderNick", "userAccId"))
-		what, _ := r.word(e.Get("content"))
+		who, _ := r.word(pick(e, "senderNick", "sender", "userAccId"))
+		what, _ := r.word(pick(e, "content", "message"))
 		if who != "" && what != "" {
 			who += ": "
+		}
+		if who == "" && what == "" && !isEmpty(e) {
+			r.Issue("text", schemas.IssueNulled, "a preview is in a form that is not known")
 		}
 		r.Text.Line()
 		r.Text.Add(who)
@@ -152,15 +200,14 @@ func (r *reader) previews(p connectors.JSON) {
 	}
 }
 
-// inline reads messages that stand within the message that forwards them, as an older client sends them. What else its
-// payload holds stands in the same memory, so nothing within is taken out of strings.
+// inline reads messages that stand within the message that forwards them, as an older client sends them.
 func (r *reader) inline(fw *forwarded, messages connectors.JSON) {
 	fw.inline = true
 	if r.levels >= connectors.MaxForwardDepth {
 		return // too deep for a row
 	}
-	outer, sealed := r.M, r.sealed
-	r.levels, r.sealed = r.levels+1, true
+	outer := r.M
+	r.levels++
 	n := min(messages.Len(), r.rows)
 	r.rows -= n
 	if n < messages.Len() {
@@ -183,7 +230,7 @@ func (r *reader) inline(fw *forwarded, messages connectors.JSON) {
 		r.child(&fw.within[i], &f)
 		fw.nested[i] = r.fwd
 	}
-	r.levels, r.sealed = r.levels-1, sealed
+	r.levels--
 	r.M = outer
 }
 

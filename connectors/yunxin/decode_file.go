@@ -70,7 +70,7 @@ func cutLine(b []byte) (line, rest []byte) {
 // header reads the first line of a file, and gives the number of messages that it tells, -1 for none. A file that begins
 // with a message has no header; ok is false where it begins with neither.
 func (r *reader) header(line []byte) (count int64, isHeader, ok bool) {
-	v, err := r.line.Parse(line[:min(len(line), maxLine)])
+	v, err := r.ParseBytes(&r.line, line[:min(len(line), maxLine)])
 	if err != nil || v.Kind() != connectors.Object {
 		return -1, false, false
 	}
@@ -88,7 +88,7 @@ func (r *reader) fileLine(c *connectors.Child, line []byte, above []string) bool
 		r.broken(c, "line is longer than 8 MiB")
 		return false
 	}
-	item, err := r.line.Parse(line)
+	item, err := r.ParseBytes(&r.line, line)
 	if err != nil {
 		r.broken(c, "line is "+err.Error())
 		return false
@@ -118,6 +118,9 @@ func (f *fields) lineTag(key string) *connectors.JSON {
 		return &f.sender
 	case "4":
 		return &f.client
+	case "5":
+		f.rare = true
+		return &f.device
 	case "6":
 		return &f.senderName
 	case "7":
@@ -132,6 +135,9 @@ func (f *fields) lineTag(key string) *connectors.JSON {
 		return &f.clientID
 	case "12":
 		return &f.serverID
+	case "13":
+		f.rare = true
+		return &f.resent
 	case "15":
 		return &f.extension
 	case "41":
@@ -139,6 +145,7 @@ func (f *fields) lineTag(key string) *connectors.JSON {
 	case "62":
 		return &f.modified
 	case "63":
+		f.rare = true
 		return &f.modifier
 	}
 	return f.replyTag(key)

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"chatlake/connectors"
 	"chatlake/schemas"
@@ -30,6 +29,7 @@ const (
 	reasonBadLine    = "bad_line"    // a line of it is no message
 	reasonNoHeader   = "no_header"   // its first line is a message
 	reasonCount      = "count"       // it has another number of messages than its header says
+	reasonEncrypted  = "encrypted"   // the sender's app encrypted or compressed it
 )
 
 // file is a page that holds the file of a merged forward.
@@ -53,7 +53,8 @@ func (r *reader) index(pages []schemas.Page) {
 			r.files = map[string]*file{}
 		}
 		r.budget += int64(len(p.Body))
-		f := &file{no: i, page: p, clean: utf8.Valid(p.Body)}
+		r.Inspect(p.Body)
+		f := &file{no: i, page: p, clean: r.Clean}
 		for _, url := range [...]string{p.Request, bare(p.Request)} {
 			if key := fileKey(p.Subject, url); r.files[key] == nil {
 				r.files[key] = f
@@ -88,7 +89,7 @@ func (r *reader) expand(out *connectors.Decoded, n int) {
 	switch earlier, again := r.expanded[key]; {
 	case again:
 		f = earlier // its messages stand there
-	case !fw.inline && fw.url != "" && r.held(reading.Message.MessageID, fw.url) == nil || reading.OtherConversation:
+	case !fw.inline && !fw.locked && fw.url != "" && r.held(reading.Message.MessageID, fw.url) == nil || reading.OtherConversation:
 	default:
 		root := reading.Message // out.Readings may move
 		first := len(out.Readings)
@@ -112,6 +113,9 @@ func (r *reader) inside(fw *forwarded, above []string) connectors.Opened {
 	}
 	if slices.Contains(above[1:], fw.url) {
 		return connectors.Opened{Expansion: schemas.ExpansionPartial, Reason: connectors.ReasonCycle}
+	}
+	if fw.locked {
+		return failed(reasonEncrypted)
 	}
 	f := r.held(above[0], fw.url)
 	if f == nil {

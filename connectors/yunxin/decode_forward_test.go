@@ -158,7 +158,8 @@ func TestMergedFileNotThere(t *testing.T) {
 		writable(t, &out.Readings[0])
 	}
 	for attachment, want := range map[string]string{
-		`{"type":101,"data":{}}`: "900 FAILED no_url", `{"type":101}`: "900 FAILED no_url", `{"type":101,"data":{"url":7}}`: "900 UNKNOWN",
+		`{"type":101,"data":{"sessionId":"alice|1|bob"}}`: "900 FAILED no_url", `{"type":101,"abstracts":[{"content":"x"}]}`: "900 FAILED no_url",
+		`{"type":101,"data":{"url":7}}`: "900 UNKNOWN", `{"type":101,"data":{}}`: "900", `{"type":101}`: "900",
 		`{"type":101,"data":{"url":"file:///etc/passwd"}}`: "900 UNKNOWN",
 	} {
 		if got := layout(decodePages(historyOf(itemOf("900", "100", `,"attachment":`+attachment)))); !slices.Equal(got, []string{want}) {

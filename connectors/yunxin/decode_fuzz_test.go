@@ -94,6 +94,38 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
+// FuzzItem decodes anything as an item between two others, which come out whatever it is.
+func FuzzItem(f *testing.F) {
+	for _, item := range mutationItems(f) {
+		f.Add(item)
+	}
+	used := yunxin.NewDecoder()
+	var out connectors.Decoded
+	f.Fuzz(func(t *testing.T, item string) {
+		page := historyOf(textItem("777001", ""), item, textItem("777002", ""))
+		pages := []schemas.Page{*page}
+		used.Decode(pages, &out)
+		checkPages(t, pages, &out)
+		var p connectors.Parser
+		if v, err := p.Parse(page.Body); err != nil || v.Get("data").Get("items").Len() != 3 {
+			return // it ends the list, or has commas of its own
+		}
+		neighbours := 0
+		for i := range out.Readings {
+			m := &out.Readings[i].Message
+			if strings.HasPrefix(m.MessageID, "77700") && orEmpty(m.Text) == "hello" {
+				neighbours++
+			}
+			if m.ContentKind == schemas.ContentText && m.Text == nil && len(m.Issues) == 0 {
+				t.Fatalf("%s: text is lost without an issue", item)
+			}
+		}
+		if neighbours < 2 || len(out.Readings)+len(out.Failed) < 3 {
+			t.Fatalf("%s: %d readings, failed %+v", item, len(out.Readings), out.Failed)
+		}
+	})
+}
+
 // FuzzMergedFile decodes any two bodies as the files of a merged forward, the first of which may name the second and itself.
 func FuzzMergedFile(f *testing.F) {
 	f.Add(decodeFixture(f, "forward.txt"), decodeFixture(f, "inner.txt"))

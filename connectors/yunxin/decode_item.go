@@ -3,6 +3,7 @@ package yunxin
 import (
 	"bytes"
 	"strconv"
+	"strings"
 
 	"chatlake/connectors"
 	"chatlake/schemas"
@@ -24,11 +25,12 @@ const accid = "accid"
 type fields struct {
 	serverID, clientID, sender, senderName, avatar, receiver, team, scene, kind, subtype, created, client connectors.JSON
 	text, attachment, extension, modified, modifier, thread, targets, inclusive, visible                  connectors.JSON
-	lineScene, preview                                                                                    connectors.JSON
+	lineScene, preview, device, resent, callback, push, robot, ai, stream                                 connectors.JSON
 	parent, root                                                                                          ref
 
 	at     int  // place of the item in its page, -1 where its attachment is not to be cut out of that
 	inline bool // attachment is the whole item, whose keys are those of both
+	rare   bool // it has other keys than those of every message
 }
 
 // ref names another message.
@@ -97,6 +99,7 @@ func (f *fields) apiKey(key string) *connectors.JSON {
 }
 
 func (f *fields) rareKey(key string) *connectors.JSON {
+	f.rare = true
 	switch key {
 	case "modify_time":
 		return &f.modified
@@ -111,6 +114,23 @@ func (f *fields) rareKey(key string) *connectors.JSON {
 	case "new_member_visible":
 		return &f.visible
 	}
+	return f.sentKey(key)
+}
+
+// sentKey tells what keys mean that requests to send a message have, and clients know, but that no page on reading names.
+func (f *fields) sentKey(key string) *connectors.JSON {
+	switch key {
+	case "callback_extension":
+		return &f.callback
+	case "push_config":
+		return &f.push
+	case "robot_config":
+		return &f.robot
+	case "ai_config":
+		return &f.ai
+	case "stream_config":
+		return &f.stream
+	}
 	return nil
 }
 
@@ -124,14 +144,28 @@ func (r *reader) message(f *fields, reading *connectors.Reading) {
 	m.State = schemas.MessageNormal
 	r.times(f)
 	r.sender(f)
-	r.attribute("modify_account_id", f.modifier)
-	r.attribute("receiver_account_ids", f.targets)
-	r.attribute("inclusive", f.inclusive)
-	r.attribute("new_member_visible", f.visible)
+	if f.rare {
+		r.rare(f)
+	}
 	quote := r.extension(f.extension)
 	reading.ThreadByRoot = r.links(f, &quote)
 	r.fwd = nil
 	r.contents(f)
+}
+
+// rare keeps what few messages have.
+func (r *reader) rare(f *fields) {
+	r.attribute("modify_account_id", f.modifier)
+	r.attribute("receiver_account_ids", f.targets)
+	r.attribute("inclusive", f.inclusive)
+	r.attribute("new_member_visible", f.visible)
+	r.attribute("callback_extension", f.callback)
+	r.attribute("push_config", f.push)
+	r.attribute("robot_config", f.robot)
+	r.attribute("ai_config", f.ai)
+	r.attribute("stream_config", f.stream)
+	r.attribute("device_id", f.device)
+	r.attribute("resend_flag", f.resent)
 }
 
 // times reads when the message was sent and edited. modify_time is there on edited messages only.
@@ -168,22 +202,24 @@ func (r *reader) serverID(v connectors.JSON, field string) string {
 	if connectors.Blank(v) {
 		return ""
 	}
-	id := r.digits(v)
-	if len(id) == 0 {
-		if n, ok := v.Int(); !ok || n != 0 {
-			r.Issue(field, schemas.IssueNulled, "is no 64-bit id")
+	if id := r.digits(v); len(id) > 0 {
+		if s, _ := v.Str(); len(s) > len(strings.TrimSpace(s)) {
+			r.Issue(field, schemas.IssueCoerced, "has blanks around it")
 		}
-		return ""
+		return r.KeepBytes(id)
 	}
-	return r.KeepBytes(id)
+	if n, ok := v.Int(); !ok || n != 0 {
+		r.Issue(field, schemas.IssueNulled, "is no 64-bit id")
+	}
+	return ""
 }
 
-// digits gives a positive whole number, told as one or as digits, without leading zeros and in memory that is used again;
-// empty for all else.
+// digits gives a positive whole number, present as one or as digits with blanks around them, without leading zeros and in
+// memory that is used again; empty for all else, an exponent too: who writes one has lost digits of an id.
 func (r *reader) digits(v connectors.JSON) []byte {
 	r.buf = r.buf[:0]
 	if s, ok := v.Str(); ok && len(s) <= connectors.MaxID {
-		r.buf = append(r.buf, s...)
+		r.buf = append(r.buf, strings.TrimSpace(s)...)
 	} else if v.Kind() == connectors.Number {
 		r.buf = v.AppendRaw(r.buf)
 	}
@@ -213,9 +249,23 @@ func (r *reader) attribute(key string, v connectors.JSON) {
 	}
 }
 
+// numeral reads a number as its digits, and any other string as it is.
+func (r *reader) numeral(v connectors.JSON, field string) string {
+	word := r.Digits(v, field)
+	for _, c := range []byte(word) {
+		if c < '0' || c > '9' {
+			if n, ok := r.Number(v, field); ok {
+				return strconv.FormatInt(n, 10)
+			}
+			break
+		}
+	}
+	return word
+}
+
 // typeWord reads message_type, and gives its number, -1 where it is none.
 func (r *reader) typeWord(v connectors.JSON) int {
-	word := r.Digits(v, "message_type")
+	word := r.numeral(v, "message_type")
 	if len(word) > connectors.MaxID {
 		r.Issue("message_type", schemas.IssueTruncated, "is too long to be a type")
 		word = connectors.Shorten(word, connectors.MaxID)

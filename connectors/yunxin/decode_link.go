@@ -32,9 +32,10 @@ func (n *named) differs(o *named) bool {
 // chain (https://doc.yunxin.163.com/messaging-enhanced/guide/DYzMDAyMjg). Of both the server id may be missing. A quote of
 // older UIKits stands in the extension and names a parent alone; where both are told thread_config stands.
 func (r *reader) links(f *fields, quote *named) (byRoot bool) {
-	m := r.M
+	m, before := r.M, r.used
 	f.config(r)
 	parent, root := r.named(&f.parent, "parent"), r.named(&f.root, "root")
+	r.used = before
 	byRoot = root.told()
 	if byRoot {
 		m.ThreadID = r.Optional(root.server)
@@ -63,17 +64,30 @@ func (f *fields) config(r *reader) {
 	if !f.thread.Told() {
 		return
 	}
-	if f.thread.Kind() != connectors.Object {
+	thread := r.openObject(f.thread)
+	if !thread.Told() {
 		r.Issue("parent", schemas.IssueNulled, "thread_config is "+f.thread.Kind().String()+", not an object")
 		return
 	}
-	f.parent, f.root = refOf(f.thread.Get("thread_reply")), refOf(f.thread.Get("thread_root"))
+	reply, root := thread.Get("thread_reply"), thread.Get("thread_root")
+	if !reply.Told() && !root.Told() && !isEmpty(thread) {
+		r.Issue("parent", schemas.IssueNulled, "thread_config is in a form that is not known")
+	}
+	f.parent, f.root = r.refOf(reply, "parent"), r.refOf(root, "root")
 }
 
-func refOf(v connectors.JSON) ref {
-	return ref{
+func (r *reader) refOf(of connectors.JSON, field string) ref {
+	v := r.openObject(of)
+	n := ref{
 		sender: v.Get("sender_id"), created: v.Get("create_time"), serverID: v.Get("message_server_id"), clientID: v.Get("message_client_id"),
 	}
+	switch {
+	case !v.Told() && !connectors.Blank(of):
+		r.Issue(field, schemas.IssueNulled, "is "+of.Kind().String()+", not an object")
+	case n == ref{} && v.Told() && !isEmpty(v):
+		r.Issue(field, schemas.IssueNulled, "is in a form that is not known")
+	}
+	return n
 }
 
 func (r *reader) named(v *ref, field string) named {
@@ -116,16 +130,21 @@ const (
 )
 
 // extension keeps what the sender's app added to the message, and reads what UIKits are known to put there: the message
-// that is quoted, who is mentioned, and in merged files who sent it. It need not be JSON.
+// that is quoted, who is mentioned, and in merged files who sent it. It need not be JSON, and each part of it may be encoded
+// once more.
 func (r *reader) extension(v connectors.JSON) (quote named) {
+	if !v.Told() {
+		return named{}
+	}
 	r.attribute("extension", v)
-	s, isText := v.Str()
-	if isText {
+	before := r.used
+	defer func() { r.used = before }()
+	if s, isText := v.Str(); isText {
 		if !strings.Contains(s, "yx") && !strings.Contains(s, "mergedMessage") {
 			return named{}
 		}
-		var err error
-		if v, err = r.ext.ParseString(s); err != nil {
+		if v = r.open(v); v.Kind() != connectors.Object {
+			r.lost(s)
 			return named{}
 		}
 	}
@@ -134,27 +153,65 @@ func (r *reader) extension(v connectors.JSON) (quote named) {
 	}
 	r.attribute("sender_avatar", v.Get(avatarKey))
 	r.mentions(v.Get(mentionKey))
-	q := v.Get(quoteKey)
-	if q.Kind() != connectors.Object {
+	return r.quote(v.Get(quoteKey))
+}
+
+// lost says which of its parts an extension names that cannot be read.
+func (r *reader) lost(s string) {
+	if strings.Contains(s, mentionKey) {
+		r.Issue("mentions", schemas.IssueNulled, "extension is no JSON object")
+	}
+	if strings.Contains(s, quoteKey) {
+		r.Issue("parent", schemas.IssueNulled, "extension is no JSON object")
+	}
+}
+
+// quote reads {"idServer":…,"idClient":…,"from":…,"time":…}, or the same in the words of newer clients.
+func (r *reader) quote(v connectors.JSON) named {
+	q := r.openObject(v)
+	if !q.Told() {
+		if !connectors.Blank(v) {
+			r.Issue("parent", schemas.IssueNulled, "quote is "+v.Kind().String()+", not an object")
+		}
 		return named{}
 	}
-	return r.named(&ref{sender: q.Get("from"), created: q.Get("time"), serverID: q.Get("idServer"), clientID: q.Get("idClient")}, "parent")
+	n := r.named(&ref{
+		sender: pick(q, "from", "senderId"), created: pick(q, "time", "createTime"),
+		serverID: pick(q, "idServer", "messageServerId"), clientID: pick(q, "idClient", "messageClientId"),
+	}, "parent")
+	if !n.told() && !isEmpty(q) {
+		r.Issue("parent", schemas.IssueNulled, "quote names no message")
+	}
+	return n
 }
 
 // mentions reads {"<accid>":{"text":"@Ann ","segments":[…]}}. The text of the message names them already.
 func (r *reader) mentions(v connectors.JSON) {
-	for key, e := range v.Fields() {
-		n := len(r.M.Mentions)
-		if n >= connectors.MaxParts {
+	m := r.openObject(v)
+	if !m.Told() && !connectors.Blank(v) {
+		r.Issue("mentions", schemas.IssueNulled, "are "+v.Kind().String()+", not an object")
+	}
+	for key, e := range m.Fields() {
+		if len(r.M.Mentions) >= connectors.MaxParts {
 			r.Issue("mentions", schemas.IssueTruncated, "are more than 10000")
 			return
 		}
-		m := schemas.Mention{IsAll: key == everyone, Placeholder: strings.TrimSpace(r.Str(e.Get("text"), "mentions.placeholder"))}
-		m.Name = r.Optional(strings.TrimPrefix(m.Placeholder, "@"))
-		if !m.IsAll {
-			m.ID = r.Optional(r.Keep(r.Bounded(r.Valid(key, "mentions.id"), "mentions.id")))
-			m.IDType = r.String(accid)
-		}
-		r.M.Mentions = append(r.M.Mentions, m)
+		before := r.used
+		r.mention(key, e)
+		r.used = before
 	}
+}
+
+func (r *reader) mention(key string, e connectors.JSON) {
+	words := e
+	if in := r.openObject(e); in.Told() {
+		words = in.Get("text")
+	}
+	m := schemas.Mention{IsAll: key == everyone, Placeholder: strings.TrimSpace(r.Str(words, "mentions.placeholder"))}
+	m.Name = r.Optional(strings.TrimPrefix(m.Placeholder, "@"))
+	if !m.IsAll {
+		m.ID = r.Optional(r.Keep(r.Bounded(r.Valid(key, "mentions.id"), "mentions.id")))
+		m.IDType = r.String(accid)
+	}
+	r.M.Mentions = append(r.M.Mentions, m)
 }

@@ -71,19 +71,22 @@ func (f *finder) payload(v connectors.JSON) (payload connectors.JSON, ok bool) {
 	return payload, isForward(kind.Word(), payload)
 }
 
-// opened gives a value, or where it is a string what that holds, absent where that is not JSON.
+// opened gives a value, or where it is a string what that holds, encoded up to maxWraps times; absent where that is not JSON.
 func (f *finder) opened(v connectors.JSON) connectors.JSON {
-	s, ok := v.Str()
-	if !ok {
-		return v
+	for range maxWraps + 1 {
+		s, ok := v.Str()
+		if !ok {
+			return v
+		}
+		p := parsers.Get().(*connectors.Parser)
+		f.used = append(f.used, p)
+		inner, err := p.ParseString(s)
+		if err != nil {
+			break
+		}
+		v = inner
 	}
-	p := parsers.Get().(*connectors.Parser)
-	f.used = append(f.used, p)
-	inner, err := p.ParseString(s)
-	if err != nil {
-		return connectors.JSON{}
-	}
-	return inner
+	return connectors.JSON{}
 }
 
 func (f *finder) release() {

@@ -1,0 +1,282 @@
+package feishu
+
+import (
+	"html"
+	"strings"
+
+	"chatlake/connectors"
+	"chatlake/schemas"
+)
+
+// element adds one element of a post or card, see
+// https://open.feishu.cn/document/server-docs/im-v1/message-content-description/message_content for posts and
+// https://open.feishu.cn/document/uAjLw4CM/ukzMukzMukzM/feishu-cards/card-json-v2-components/component-json-v2-overview for
+// cards. One with a tag that is not known gives the text that it has, with an issue.
+func (d *reader) element(e connectors.JSON) {
+	switch e.Kind() {
+	case connectors.Object:
+	case connectors.Array:
+		d.textIssue(schemas.IssueCoerced, "holds an array in place of an element")
+		for i := range d.count(e) {
+			d.element(e.At(i))
+		}
+		return
+	default:
+		s, _ := d.word(e)
+		d.say(s)
+		return
+	}
+	tag := d.peek(e.Get("tag"))
+	if d.internal {
+		e = property(e)
+	}
+	switch tag {
+	case "text", "plain_text", "code_block", "code_span":
+		d.words(e, false)
+	case "md", "lark_md", "markdown", "markdown_v1":
+		d.words(e, true)
+	case "a", "link":
+		d.hyperlink(e)
+	case "at", "person", "person_v1", "avatar":
+		d.person(e)
+	case "at_all":
+		d.atKey(everyone, "")
+	case "person_list":
+		d.persons(e.Get("persons"))
+	case "text_tag", "number_tag":
+		d.words(e, false)
+	case "emotion", "emoji":
+		d.emotion(e)
+	case "hr":
+		d.Text.Add("---")
+	case "br":
+		d.Text.Add("\n")
+	default:
+		d.media(e, tag)
+	}
+}
+
+// media adds an element that is a picture, a sound, a file or a drawing, or a block.
+func (d *reader) media(e connectors.JSON, tag string) {
+	switch tag {
+	case "img", "image":
+		var f imageFields
+		f.read(e)
+		d.optional(f.title)
+		d.image(&f)
+		d.optional(f.alt)
+		d.restOf(e, f.others, isBlockField, lenient)
+	case "media", "video":
+		d.video(e)
+	case "audio", "audio_player":
+		d.duration(d.attach("audio", e.Get("file_key")), e)
+	case "file":
+		d.name(d.attach("file", e.Get("file_key")), e)
+	case "table":
+		d.table(e)
+	case "chart":
+		d.chart(e)
+	case "standard_icon", "custom_icon":
+	default:
+		d.block(e, tag)
+	}
+}
+
+// words adds a piece of text: "text" in posts, "content" in cards, else that of a language.
+func (d *reader) words(e connectors.JSON, markdown bool) {
+	v, present := ownContent(e)
+	switch v.Kind() {
+	case connectors.Object:
+		if v.Get("tag").Told() {
+			d.element(v)
+		} else {
+			d.words(v, markdown)
+		}
+		return
+	case connectors.Array:
+		for i := range d.count(v) {
+			d.element(v.At(i))
+		}
+		return
+	}
+	if !present {
+		d.textIssue(schemas.IssueNulled, "an element holds no text")
+	}
+	s, _ := d.word(v)
+	if strings.IndexByte(s, '&') >= 0 {
+		if escaped, _ := e.Get("un_escape").Bool(); escaped {
+			s = html.UnescapeString(s)
+		}
+	}
+	switch {
+	case d.notice(s):
+	case markdown:
+		d.markdown(s)
+	default:
+		d.say(s)
+	}
+}
+
+// ownContent gives the text of an element, the first that is not empty, and whether there is any.
+func ownContent(e connectors.JSON) (v connectors.JSON, present bool) {
+	var text, content connectors.JSON
+	others := false
+	for key, v := range e.Fields() {
+		switch key {
+		case "text":
+			keepFirst(&text, v)
+		case "content":
+			keepFirst(&content, v)
+		default:
+			others = others || key != "tag"
+		}
+	}
+	switch {
+	case says(text):
+		return text, true
+	case says(content):
+		return content, true
+	case !others:
+		return v, text.Told() || content.Told()
+	}
+	for _, key := range [...]string{"i18n_content", "i18n", "i18nContent", "elements", "contents"} {
+		v = e.Get(key)
+		if key[0] == 'i' {
+			v = localized(v)
+		}
+		if says(v) {
+			return v, true
+		}
+	}
+	return connectors.JSON{}, text.Told() || content.Told()
+}
+
+// says reports whether a value is there and not empty.
+func says(v connectors.JSON) bool {
+	if s, ok := v.Str(); ok {
+		return s != ""
+	}
+	return v.Told() && (v.Kind() != connectors.Array || v.Len() > 0)
+}
+
+// hyperlink adds the text of a link, else its address.
+func (d *reader) hyperlink(e connectors.JSON) {
+	if !e.Get("text").Told() && !e.Get("content").Told() {
+		d.textIssue(schemas.IssueNulled, "an element holds no text")
+	}
+	for _, key := range [...]string{"text", "content", "href", "url"} {
+		if v := e.Get(key); says(v) {
+			if v.Kind() == connectors.Object {
+				d.words(v, false)
+				return
+			}
+			s, _ := d.word(v)
+			d.say(s)
+			return
+		}
+	}
+}
+
+func (d *reader) emotion(e connectors.JSON) {
+	v := e.Get("emoji_type")
+	if !v.Told() {
+		v = e.Get("key")
+	}
+	if !v.Told() {
+		d.textIssue(schemas.IssueNulled, "an element holds no text")
+	}
+	if s, _ := d.word(v); s != "" {
+		d.Text.Add("[" + s + "]")
+	}
+}
+
+// person adds an element that names somebody: by a placeholder of mentions, the word for everybody, an id or several.
+func (d *reader) person(e connectors.JSON) {
+	name, _ := d.word(e.Get("user_name"))
+	if name == "" {
+		name, _ = d.word(e.Get("name"))
+	}
+	for _, key := range [...]string{"user_id", "id", "ids", "open_id", "userID", "email"} {
+		v := e.Get(key)
+		if !says(v) {
+			continue
+		}
+		if v.Len() == 1 {
+			v = v.At(0)
+		}
+		if v.Kind() == connectors.Array {
+			if name != "" {
+				d.textIssue(schemas.IssueNulled, "one name is that of several people")
+			}
+			d.persons(v)
+			return
+		}
+		s, _ := d.word(v)
+		d.named(s, name)
+		return
+	}
+	if name == "" {
+		d.textIssue(schemas.IssueNulled, "an element names nobody")
+	}
+	d.atKey("", name)
+}
+
+// persons adds a list of people: ids, or objects with them. A single one may take its place.
+func (d *reader) persons(v connectors.JSON) {
+	switch v.Kind() {
+	case connectors.Array:
+		for i := range v.Len() {
+			if i > 0 {
+				d.Text.Add(" ")
+			}
+			d.persons(v.At(i))
+			if d.Text.Full() {
+				return
+			}
+		}
+	case connectors.Object:
+		d.person(v)
+	case connectors.Absent, connectors.Null:
+		d.textIssue(schemas.IssueNulled, "an element names nobody")
+	default:
+		s, _ := d.word(v)
+		d.named(s, "")
+	}
+}
+
+// chart adds what is written above a chart. Its data are the drawing.
+func (d *reader) chart(e connectors.JSON) {
+	spec := e.Get("chart_spec")
+	if !spec.Told() {
+		spec = e.Get("chartSpec")
+	}
+	if spec.Kind() == connectors.String {
+		if inner, err := d.parseNested(d.peek(spec)); err == nil {
+			spec = inner
+		}
+	}
+	if spec.Kind() != connectors.Object {
+		d.textIssue(schemas.IssueNulled, "a chart holds "+spec.Kind().String()+" in place of an object")
+	}
+	for _, title := range [...]connectors.JSON{e.Get("title"), spec.Get("title")} {
+		d.chartTitle(title)
+	}
+}
+
+func (d *reader) chartTitle(v connectors.JSON) {
+	switch v.Kind() {
+	case connectors.Object:
+		for _, key := range [...]string{"text", "subtext", "content"} {
+			if t := v.Get(key); says(t) {
+				d.Text.Line()
+				d.variable(t)
+			}
+		}
+	case connectors.Array:
+		for i := range d.count(v) {
+			d.chartTitle(v.At(i))
+		}
+	default:
+		d.line(v)
+	}
+}

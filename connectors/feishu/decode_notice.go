@@ -1,0 +1,66 @@
+package feishu
+
+import (
+	"strings"
+
+	"chatlake/schemas"
+)
+
+// Longest and shortest notice in bytes. A longer text is somebody's own, a shorter one has no room for a word of each list.
+const (
+	maxNotice = 200
+	minNotice = 19
+)
+
+// notices are the words of the notice that the platform shows in place of a card, an element or a chart: one of each list
+// must occur. They differ by kind of content, age and language.
+var notices = [...]struct{ ask, what, which []string }{
+	{
+		[]string{"请升级", "请更新", "請升級", "請更新"},
+		[]string{"最新版", "新版本"},
+		[]string{"客户端", "客戶端", "飞书", "飛書", "lark"},
+	},
+	{
+		[]string{"upgrade", "update"},
+		[]string{"latest version", "newer version", "new version"},
+		[]string{"to view", "to see", "to check", "to display", "before viewing"},
+	},
+	{
+		[]string{"アップデート", "アップグレード", "更新"},
+		[]string{"最新バージョン", "最新版"},
+		[]string{"表示", "確認"},
+	},
+}
+
+// notice reports whether s is to be left out: the platform's notice in place of content, in elements that the platform
+// wrote. Where the sender may have written the same words, they stay. Both are issues.
+func (d *reader) notice(s string) bool {
+	if len(s) < minNotice || len(s) > maxNotice || !strings.Contains(s, "新") && !strings.Contains(s, "ersion") || !isNotice(s) {
+		return false
+	}
+	if d.ours {
+		d.textIssue(schemas.IssueNulled, "the platform shows a notice in place of the content")
+		return true
+	}
+	d.textIssue(schemas.IssueUnknownType, "reads like the platform's notice in place of the content")
+	return false
+}
+
+func isNotice(s string) bool {
+	s = strings.ToLower(s)
+	for i := range notices {
+		if n := &notices[i]; hasAny(s, n.ask) && hasAny(s, n.what) && hasAny(s, n.which) {
+			return true
+		}
+	}
+	return false
+}
+
+func hasAny(s string, words []string) bool {
+	for _, w := range words {
+		if strings.Contains(s, w) {
+			return true
+		}
+	}
+	return false
+}
