@@ -133,5 +133,5 @@ func advice(e *connectors.Error) string {
 	case connectors.ClassUnavailable, connectors.ClassThrottled:
 		return "run the check again; if it stays so, check the platform's address, HTTPS_PROXY and the network"
 	}
-	return "look the code up in the platform's documentation, and mend it there: " + said
+	return "make sure that it exists and that the app may read it; else dismiss it with 'chatlake containers cancel'"
 }
