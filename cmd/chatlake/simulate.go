@@ -110,7 +110,7 @@ func (t *tool) simulateCommand() *cobra.Command {
 	f.StringVar(&o.listen, "listen", "127.0.0.1:9490", "where Feishu listens, host:port; Yunxin too, where it is alone")
 	f.StringVar(&o.yunxinListen, "yunxin-listen", "127.0.0.1:9491", "where Yunxin listens beside Feishu, host:port")
 	f.StringVar(&o.containersOut, "containers-out", "", "write the chats to this file, for 'chatlake containers add --file'")
-	f.StringArrayVar(&o.faults, "fault", nil, "have calls go wrong, see above")
+	f.StringArrayVar(&o.faults, "fault", nil, "have calls go wrong, see below")
 	return c
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"strings"
 	"sync/atomic"
 
 	"github.com/spf13/cobra"
@@ -22,6 +21,10 @@ type tool struct {
 	output string      // table or json
 	began  bool        // the command itself has begun: what failed before is about its arguments
 	broker atomic.Bool // an embedded broker runs in this process
+	found  bool        // a check, audit or comparison found something
+
+	helpSettings helpFlag
+	settings     map[*cobra.Command]func(io.Writer) // what commands read from the environment
 }
 
 // cost says what ending at once costs.
@@ -40,7 +43,8 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 // errInterrupted ends a command that was told to stop before it was done.
 var errInterrupted = errors.New("interrupted before it was done")
 
-// run gives the exit code: 0 done, 1 a fault while running, 2 arguments or settings that cannot be used.
+// run gives the exit code: 0 done, 1 a fault while running, 2 arguments or settings that cannot be used, 4 a check, audit or
+// comparison found something.
 func run(ctx context.Context, t *tool, args []string) int {
 	root := t.root()
 	root.SetArgs(args)
@@ -48,6 +52,8 @@ func run(ctx context.Context, t *tool, args []string) int {
 	switch {
 	case t.out.gone():
 		return 0 // nobody reads what we would say
+	case err == nil && t.found:
+		return 4
 	case err == nil:
 		return 0
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
@@ -75,11 +81,10 @@ func (t *tool) root() *cobra.Command {
 	root.SetErr(t.stderr)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetVersionTemplate("chatlake {{.Version}}\n")
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return fmt.Errorf("%w: see %s --help", err, c.CommandPath())
-	})
+	t.helpOf(root)
 	root.PersistentFlags().StringVar(&t.output, "output", "table", "table for people, or json: one document for programs")
 	root.AddCommand(t.demoCommand(), t.upCommand(), t.simulateCommand(), t.topicsCommand(), t.containersCommand(), t.tailCommand())
+	root.AddCommand(t.checkCommand(), t.configCommand())
 	return root
 }
 
@@ -104,8 +109,6 @@ func noArguments(c *cobra.Command, args []string) error {
 	return fmt.Errorf("unknown %s %q: see %s --help", what, worker.Masked(args[0]), c.CommandPath())
 }
 
-const settingsHead = "\n\nSettings (environment):\n\n"
-
 // command completes a command that does something itself. settings is what it reads from the environment, nil where
 // nothing.
 func (t *tool) command(c *cobra.Command, settings any, work func(context.Context) error) *cobra.Command {
@@ -113,9 +116,7 @@ func (t *tool) command(c *cobra.Command, settings any, work func(context.Context
 		c.Long = c.Short + "."
 	}
 	if settings != nil {
-		var b strings.Builder
-		worker.Settings(&b, nil, settings)
-		c.Long += settingsHead + strings.TrimRight(b.String(), "\n")
+		t.reads(c, func(w io.Writer) { worker.Settings(w, nil, settings) })
 	}
 	c.Args = noArguments
 	c.RunE = func(c *cobra.Command, _ []string) error {

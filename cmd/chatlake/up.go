@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,10 +30,10 @@ func (t *tool) upCommand() *cobra.Command {
 		Long: "Run an embedded Kafka-protocol broker and an embedded schema registry, kept on disk, and, where a platform has\n" +
 			"credentials (FEISHU_APP_ID, YUNXIN_APP_KEY), extractor and normalizer in the same process. For evaluation and small\n" +
 			"archives: one broker, no replication. Any Kafka client of this machine can join. Metrics and health of both stages\n" +
-			"are at 127.0.0.1:9480 (HTTP_ADDR; set but empty: nowhere)." +
-			settingsHead + upSettings(),
+			"are at 127.0.0.1:9480 (HTTP_ADDR; set but empty: nowhere).",
 		Example: "  FEISHU_APP_ID=cli_… FEISHU_APP_SECRET=… chatlake up --data ./chatlake-data",
 	}, nil, func(ctx context.Context) error { return t.up(ctx, o) })
+	t.reads(c, upSettings)
 	f := c.Flags()
 	f.StringVar(&o.dir, "data", "./chatlake-data", "where everything is kept; one process at a time")
 	f.IntVar(&o.kafkaPort, "kafka-port", 9092, "port of the broker on 127.0.0.1 (0: any free one)")
@@ -42,13 +43,11 @@ func (t *tool) upCommand() *cobra.Command {
 }
 
 // upSettings lists the settings that hold here: not those of how to reach Kafka and the registry, nor where the index lies.
-func upSettings() string {
-	var b strings.Builder
-	worker.Settings(&b, func(name string) bool {
+func upSettings(w io.Writer) {
+	worker.Settings(w, func(name string) bool {
 		return strings.HasPrefix(name, "KAFKA_") || strings.HasPrefix(name, "SCHEMA_REGISTRY_") ||
 			name == "TOPIC_REPLICATION" || name == "NORMALIZER_STATE_DIR"
 	}, &worker.ExtractorSettings{}, &worker.NormalizerSettings{})
-	return strings.TrimRight(b.String(), "\n")
 }
 
 // upPlan is what up was asked to run.

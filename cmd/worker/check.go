@@ -163,6 +163,16 @@ func (s *ExtractorSettings) check() error {
 	if err := s.Cluster.check(); err != nil {
 		return err
 	}
+	s.derive()
+	switch {
+	case s.Workers < 1:
+		return &SettingError{"EXTRACTOR_WORKERS", "is less than 1"}
+	case s.Patience <= 0:
+		return &SettingError{"EXTRACTOR_PATIENCE", "is not above 0"}
+	}
+	if err := checkListen("HTTP_ADDR", s.HTTPAddr); err != nil {
+		return err
+	}
 	if err := s.Platforms.check(); err != nil {
 		return err
 	}
@@ -173,20 +183,22 @@ func (s *ExtractorSettings) check() error {
 	if err := s.Yunxin.check(&s.notes); err != nil {
 		return err
 	}
-	switch {
-	case s.AppID == "" && s.AppKey == "":
-		return &SettingError{"FEISHU_APP_ID", "and YUNXIN_APP_KEY are both missing, so there is nothing to extract: set FEISHU_APP_ID and " +
-			"FEISHU_APP_SECRET, or YUNXIN_APP_KEY and YUNXIN_APP_SECRET, or all four"}
-	case s.Workers < 1:
-		return &SettingError{"EXTRACTOR_WORKERS", "is less than 1"}
-	case s.Patience <= 0:
-		return &SettingError{"EXTRACTOR_PATIENCE", "is not above 0"}
+	if s.AppID == "" && s.AppKey == "" {
+		return errNothingToExtract
 	}
+	return nil
+}
+
+// derive fills in defaults that follow from other settings.
+func (s *ExtractorSettings) derive() {
 	if s.Group == "" {
 		s.Group = s.Prefix + "-extractor"
 	}
-	return checkListen("HTTP_ADDR", s.HTTPAddr)
 }
+
+// errNothingToExtract is the last thing that can be wrong with an extractor's settings.
+var errNothingToExtract = &SettingError{"FEISHU_APP_ID", "and YUNXIN_APP_KEY are both missing, so there is nothing to extract: set FEISHU_APP_ID and " +
+	"FEISHU_APP_SECRET, or YUNXIN_APP_KEY and YUNXIN_APP_SECRET, or all four"}
 
 // otherTopics are the prefix's topics that are not for messages, and the names that are kept for later.
 var otherTopics = []string{"containers", "checkpoints", "raw.pages", "deadletters", "conversations", "hints", "users", "reactions"}

@@ -64,12 +64,17 @@ func (c *Cluster) loopback() bool {
 
 // Registry makes a client of the schema registry.
 func (c *Cluster) Registry(logger *slog.Logger) (*schemas.Registry, error) {
-	config := schemas.RegistryConfig{
-		URL: c.RegistryURL, Username: c.RegistryUsername, Password: string(c.RegistryPassword), Patience: startTime,
+	return c.registry(schemas.RegistryConfig{
+		Patience: startTime,
 		Waiting: func(err error) {
 			logger.Warn("the schema registry does not answer yet, or is busy: asked again", "for", startTime, "error", err)
 		},
-	}
+	})
+}
+
+// registry makes a client with the patience in config.
+func (c *Cluster) registry(config schemas.RegistryConfig) (*schemas.Registry, error) {
+	config.URL, config.Username, config.Password = c.RegistryURL, c.RegistryUsername, string(c.RegistryPassword)
 	if c.RegistryCA != "" {
 		t, err := certificates([3][2]string{{"SCHEMA_REGISTRY_TLS_CA_FILE", c.RegistryCA}})
 		if err != nil {

@@ -135,6 +135,17 @@ func (e *SettingError) Error() string { return e.Name + " " + e.Why }
 // Load fills a pointer to one of the settings structs from the environment. A variable that is set but empty counts as
 // not set, but for HTTP_ADDR. Errors are *SettingError.
 func Load(settings any) error {
+	if err := parse(settings); err != nil {
+		return err
+	}
+	if v, ok := settings.(interface{ check() error }); ok {
+		return v.check()
+	}
+	return nil
+}
+
+// parse fills settings without a look at whether they go together.
+func parse(settings any) error {
 	if err := unknown(os.Environ()); err != nil {
 		return err
 	}
@@ -159,9 +170,6 @@ func Load(settings any) error {
 	}
 	if v, ok := settings.(interface{ remember(notes) }); ok {
 		v.remember(said)
-	}
-	if v, ok := settings.(interface{ check() error }); ok {
-		return v.check()
 	}
 	return nil
 }
