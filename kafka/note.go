@@ -22,6 +22,8 @@ type note struct {
 	// IDs are the ids of these topics, where the broker knows ids (Kafka 2.8): a topic that was deleted and created again
 	// has another.
 	IDs map[string]string `json:"ids,omitempty"`
+	// Told are the worker's own words, see Ownership.Tell. No session goes by what an earlier one told.
+	Told json.RawMessage `json:"told,omitempty"`
 }
 
 // parseNote reads metadata that anybody may have written.
@@ -33,16 +35,20 @@ func parseNote(metadata string) note {
 	return n
 }
 
-// text is the note as metadata, empty where it would not fit.
+// text is the note as metadata, without the worker's own words where it would not fit with them, empty where it would not
+// fit at all.
 func (n note) text() string {
-	if len(n.Ends) == 0 {
+	if len(n.Ends) == 0 && n.Told == nil {
 		return ""
 	}
 	b, err := json.Marshal(n)
-	if err != nil || len(b) > maxNote {
-		return ""
+	switch {
+	case err == nil && len(b) <= maxNote:
+		return string(b)
+	case n.Told != nil:
+		return note{Ends: n.Ends, IDs: n.IDs}.text()
 	}
-	return string(b)
+	return ""
 }
 
 // in is the part of a note that is about topics as they are now, by their ids: the ends of a topic that was created again

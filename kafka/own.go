@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -33,6 +34,9 @@ type Ownership struct {
 	Joined func(bool)
 	// Writes are the topics that transactions may write, at the same partition number.
 	Writes []string
+	// Tell, if set, gives a JSON document of at most 2 KiB that goes into the metadata of each offset that is committed, for
+	// others to read with Client.GroupOffsets. It is called before each commit and must return at once.
+	Tell func() json.RawMessage
 }
 
 // Why a partition's ctx ended, as context.Cause tells.

@@ -125,6 +125,9 @@ func outlast(ctx context.Context, grace, limit time.Duration) (context.Context, 
 func (w *owner) hold(ctx context.Context, m member, id int32) bool {
 	driver := place{w.Topic, id}
 	t := &transaction{client: w.client, id: fmt.Sprintf("%s-%d", w.Group, id), group: w.Group, timeout: w.TransactionTimeout}
+	if w.Tell != nil {
+		t.tell = func(n *note) { n.tell(w.Ownership) }
+	}
 	pulse, stop := w.client.pulses.start("session of " + driver.String())
 	defer stop()
 	ctx = withPulse(ctx, pulse)

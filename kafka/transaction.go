@@ -35,8 +35,10 @@ type transaction struct {
 	open    bool        // something of a transaction may be pending at the coordinator
 	spoiled atomic.Bool // a request of this epoch went unanswered and may still arrive
 	notes   notes
-	pending note // what the next offset carries
-	silent  bool // the broker takes no note
+	pending note        // what the next offset carries
+	silent  bool        // the broker takes no note
+	tell    func(*note) // adds the worker's own words; nil: there are none
+	curt    bool        // the broker takes no note as long as with them
 }
 
 // rights are what its requests need, beside others.
@@ -150,6 +152,9 @@ func (t *transaction) offsets(ctx context.Context, m member, at place, next int6
 	topic.Topic = at.topic
 	partition := kmsg.NewTxnOffsetCommitRequestTopicPartition()
 	partition.Partition, partition.Offset, partition.LeaderEpoch = at.partition, next, -1
+	if t.tell != nil && !t.curt {
+		t.tell(&t.pending)
+	}
 	text := t.pending.text()
 	if text != "" && !t.silent {
 		partition.Metadata = kmsg.StringPtr(text)
@@ -157,6 +162,12 @@ func (t *transaction) offsets(ctx context.Context, m member, at place, next int6
 	topic.Partitions = append(topic.Partitions, partition)
 	request.Topics = append(request.Topics, topic)
 	err = t.offset(ctx, &request, at)
+	if isCode(err, codeNoteTooLarge) && t.pending.Told != nil {
+		t.curt, t.pending.Told = true, nil // statistics must not cost the note itself
+		text = t.pending.text()
+		request.Topics[0].Partitions[0].Metadata = kmsg.StringPtr(text)
+		err = t.offset(ctx, &request, at)
+	}
 	if isCode(err, codeNoteTooLarge) && partition.Metadata != nil {
 		t.silent = true
 		t.client.log.Warn("kafka: the broker takes no metadata with offsets (offset.metadata.max.bytes): an out-of-date leader may go unnoticed",

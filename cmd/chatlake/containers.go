@@ -42,12 +42,26 @@ const readersAtOnce = 8
 
 // readLedger folds what is committed in partitions, up to now.
 func readLedger(ctx context.Context, n *worker.Connection, partitions []int32) (*ledger, error) {
-	l := &ledger{containers: schemas.Fold{}, checkpoints: map[schemas.ContainerKey]*schemas.Checkpoint{}}
-	r := ledgerReader{
-		ledger: l, client: n.Client, topics: n.Topics, total: n.Partitions,
+	r := newLedgerReader(n)
+	return r.ledger, r.readOn(ctx, partitions)
+}
+
+func newLedgerReader(n *worker.Connection) *ledgerReader {
+	return &ledgerReader{
+		ledger: &ledger{containers: schemas.Fold{}, checkpoints: map[schemas.ContainerKey]*schemas.Checkpoint{}},
+		client: n.Client, topics: n.Topics, total: n.Partitions,
 		container:  schemas.NewDecoder(schemas.ContainerSchema, n.Registry.Patient),
 		checkpoint: schemas.NewDecoder(schemas.CheckpointSchema, n.Registry.Patient),
 	}
+}
+
+// readOn folds what is committed in partitions up to now, from where it came to the last time.
+func (r *ledgerReader) readOn(ctx context.Context, partitions []int32) error {
+	return eachPartition(ctx, partitions, r.partition)
+}
+
+// eachPartition calls fn for some partitions at a time, until all are done or one fails.
+func eachPartition(ctx context.Context, partitions []int32, fn func(context.Context, int32) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	slots := make(chan struct{}, readersAtOnce)
@@ -56,13 +70,13 @@ func readLedger(ctx context.Context, n *worker.Connection, partitions []int32) (
 		all.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			if err := r.partition(ctx, p); err != nil {
-				cancel(err) // the first stands
+			if err := fn(ctx, p); err != nil {
+				cancel(err) // the first is the cause
 			}
 		})
 	}
 	all.Wait()
-	return l, context.Cause(ctx)
+	return context.Cause(ctx)
 }
 
 type ledgerReader struct {
@@ -72,10 +86,11 @@ type ledgerReader struct {
 	topics                schemas.Topics
 	total                 int
 	container, checkpoint *schemas.Decoder
+	read                  positions
 }
 
 func (r *ledgerReader) partition(ctx context.Context, p int32) error {
-	if err := readWhole(ctx, r.client, place{r.topics.Checkpoints, p}, func(rec schemas.Record) error {
+	if err := r.read.on(ctx, r.client, place{r.topics.Checkpoints, p}, func(rec schemas.Record) error {
 		cp := new(schemas.Checkpoint)
 		if err := r.checkpoint.Decode(ctx, rec.Value, cp); err != nil {
 			return fmt.Errorf("%s/%d offset %d (%s): %w", rec.Topic, rec.Partition, rec.Offset, rec.Key, err)
@@ -87,7 +102,7 @@ func (r *ledgerReader) partition(ctx context.Context, p int32) error {
 	}); err != nil {
 		return err
 	}
-	return readWhole(ctx, r.client, place{r.topics.Containers, p}, func(rec schemas.Record) error {
+	return r.read.on(ctx, r.client, place{r.topics.Containers, p}, func(rec schemas.Record) error {
 		c := new(schemas.Container)
 		err := r.container.Decode(ctx, rec.Value, c)
 		if ctx.Err() != nil {

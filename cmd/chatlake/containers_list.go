@@ -1,10 +1,7 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,79 +9,96 @@ import (
 	"github.com/spf13/cobra"
 
 	"chatlake/cmd/worker"
+	"chatlake/pipeline/overview"
 	"chatlake/schemas"
 )
 
 // listOptions are the flags of containers list.
-type listOptions struct{ state, kind, platform string }
-
-var states = []string{
-	schemas.StatePending, schemas.StateRunning, schemas.StateWaiting,
-	schemas.StateComplete, schemas.StateFailed, schemas.StateCancelled,
+type listOptions struct {
+	state, kind, platform, conversation, sort string
+	limit                                     int
+	rollUp                                    bool
+	zone                                      zone
 }
+
+// states are those that a container can be in.
+var states = overview.States
 
 func (t *tool) containersListCommand() *cobra.Command {
 	var o listOptions
 	c := t.command(&cobra.Command{
-		Use: "list", Short: "List containers and how far they have been read",
+		Use:   "list",
+		Short: "List containers and how far they have been read",
+		Long: "List containers and how far they have been read, or with --roll-up conversations and what their containers come to.\n" +
+			"The counts of states are of all that the filters let through, before --limit. Any spelling of a conversation of\n" +
+			"Yunxin will do.",
+		Example: "  chatlake containers list --state FAILED\n" +
+			"  chatlake containers list --sort activity --limit 20\n" +
+			"  chatlake containers list --conversation oc_a0553eda9014c201e6969b478895c230 --output json\n" +
+			"  chatlake containers list --roll-up --sort state",
 	}, &worker.ToolSettings{}, func(ctx context.Context) error { return t.containersList(ctx, o) })
-	c.Flags().StringVar(&o.state, "state", "", "only those in this state: "+strings.Join(states, ", "))
-	c.Flags().StringVar(&o.kind, "kind", "", "only those of this kind: "+strings.Join(kinds, ", "))
-	c.Flags().StringVar(&o.platform, "platform", "", "only those of this platform")
+	f := c.Flags()
+	f.StringVar(&o.conversation, "conversation", "", "only those of this conversation, by its id or key")
+	f.StringVar(&o.state, "state", "", "only those in this state: "+strings.Join(states, ", "))
+	f.StringVar(&o.kind, "kind", "", "only those of this kind: "+strings.Join(kinds, ", "))
+	f.StringVar(&o.platform, "platform", "", "only those of this platform")
+	f.StringVar(&o.sort, "sort", overview.Orders[0], "order: "+strings.Join(overview.Orders, ", ")+"; activity and pages: the most recent, the most first")
+	f.IntVar(&o.limit, "limit", 0, "show so many at most (0: all)")
+	f.BoolVar(&o.rollUp, "roll-up", false, "a row for each conversation")
+	o.zone.flag(f)
 	return c
 }
 
 // listed is one container as it is listed.
-type listed struct {
-	Key            string          `json:"key"`
-	Platform       string          `json:"platform"`
-	TenantID       string          `json:"tenant_id"`
-	Kind           string          `json:"kind"`
-	ID             string          `json:"id"`
-	ConversationID string          `json:"conversation_id"`
-	WindowStart    *schemas.Millis `json:"window_start"`
-	WindowEnd      *schemas.Millis `json:"window_end"`
-	Cause          string          `json:"cause"`
-	Refs           int             `json:"refs"` // messages that it asks for by id
-	Epoch          int64           `json:"epoch"`
-	State          string          `json:"state"`
-	Pages          int64           `json:"pages"`
-	Items          int64           `json:"items"`
-	Calls          int64           `json:"calls"`
-	Watermark      *schemas.Millis `json:"watermark"`
-	ErrorCode      *string         `json:"error_code"`
-	ErrorMessage   *string         `json:"error_message"`
-}
+type listed struct{ overview.Row }
 
 // list gives a row for each container, by key.
 func (l *ledger) list() []listed {
-	rows := make([]listed, 0, len(l.containers))
-	for key, c := range l.containers {
-		row := listed{
-			Key: c.Key, Platform: c.Platform, TenantID: c.TenantID, Kind: c.Kind, ID: c.ID, ConversationID: c.ConversationID,
-			WindowStart: c.WindowStart, WindowEnd: c.WindowEnd, Cause: c.Cause, Refs: len(c.Refs),
-			Epoch: l.inForce(key), State: schemas.StatePending,
-		}
-		cp := l.checkpoints[key]
-		if cp != nil && cp.Epoch == row.Epoch {
-			row.State, row.Pages, row.Items, row.Calls = cp.State, cp.Pages, cp.Items, cp.Calls
-			row.Watermark, row.ErrorCode, row.ErrorMessage = cp.Watermark, cp.ErrorCode, cp.ErrorMessage
-		}
-		// Nothing more is read of what was cancelled, even before its checkpoint says so.
-		if c.Cancelled && c.Epoch == row.Epoch && (cp == nil || cp.Epoch < row.Epoch || !cp.Ended()) {
-			row.State = schemas.StateCancelled
-		}
-		rows = append(rows, row)
+	all := l.rows()
+	rows := make([]listed, len(all))
+	for i := range all {
+		rows[i] = listed{all[i]}
 	}
-	slices.SortFunc(rows, func(a, b listed) int { return cmp.Compare(a.Key, b.Key) })
 	return rows
 }
 
-func (t *tool) containersList(ctx context.Context, o listOptions) error {
-	if o.state = strings.ToUpper(o.state); o.state != "" && !slices.Contains(states, o.state) {
-		return usagef("--state %q is none of %s", o.state, strings.Join(states, ", "))
+// rows gives a row for each container, by key.
+func (l *ledger) rows() []overview.Row {
+	rows := make([]overview.Row, 0, len(l.containers))
+	for key, c := range l.containers {
+		rows = append(rows, overview.NewRow(c, l.checkpoints[key]))
 	}
-	if err := checkFilters(o.platform, o.kind); err != nil {
+	overview.Sort(rows, overview.Orders[0])
+	return rows
+}
+
+func (o *listOptions) check() error {
+	o.state = strings.ToUpper(o.state)
+	switch {
+	case o.state != "" && !slices.Contains(states, o.state):
+		return usagef("--state %q is none of %s", o.state, strings.Join(states, ", "))
+	case !slices.Contains(overview.Orders, o.sort):
+		return usagef("--sort %q is none of %s", o.sort, strings.Join(overview.Orders, ", "))
+	case o.limit < 0:
+		return usagef("--limit %d is less than 0", o.limit)
+	}
+	if err := o.zone.load(); err != nil {
+		return err
+	}
+	return checkFilters(o.platform, o.kind)
+}
+
+// lets reports whether the filters let a container through.
+func (o *listOptions) lets(r *overview.Row) bool {
+	return (o.state == "" || r.State == o.state) && (o.platform == "" || r.Platform == o.platform) &&
+		(o.kind == "" || r.Kind == o.kind) &&
+		(o.conversation == "" || o.conversation == r.ConversationID || o.conversation == r.ConversationKey() ||
+			(&listed{*r}).spelled(o.conversation))
+}
+
+func (t *tool) containersList(ctx context.Context, o listOptions) error {
+	o.conversation, _ = worker.Cut(o.conversation)
+	if err := o.check(); err != nil {
 		return err
 	}
 	return t.connected(ctx, false, func(_ *worker.ToolSettings, n *worker.Connection) error {
@@ -93,17 +107,34 @@ func (t *tool) containersList(ctx context.Context, o listOptions) error {
 			return err
 		}
 		if known.unreadable > 0 {
-			t.note("%d records of %s cannot be read or lie in the wrong partition: they count for nothing", known.unreadable, n.Topics.Containers)
+			t.note("%d records of %s cannot be read or lie in the wrong partition: they are ignored; 'chatlake audit' names them", known.unreadable, n.Topics.Containers)
 		}
-		rows := slices.DeleteFunc(known.list(), func(r listed) bool {
-			return o.state != "" && r.State != o.state || o.platform != "" && r.Platform != o.platform ||
-				o.kind != "" && r.Kind != o.kind
-		})
+		rows := slices.DeleteFunc(known.rows(), func(r overview.Row) bool { return !o.lets(&r) })
+		counts := overview.Count(rows)
+		if o.rollUp {
+			all := overview.RollUp(rows)
+			overview.SortConversations(all, o.sort)
+			shown := limited(all, o.limit)
+			if t.json() {
+				return printJSON(t.out, map[string]any{"containers": shown, "states": counts}, true)
+			}
+			return t.printRolledUp(shown, len(all), o.zone)
+		}
+		overview.Sort(rows, o.sort)
+		shown := limited(rows, o.limit)
 		if t.json() {
-			return printJSON(t.out, map[string]any{"containers": rows, "states": countStates(rows)}, true)
+			return printJSON(t.out, map[string]any{"containers": shown, "states": counts}, true)
 		}
-		return t.printListed(rows)
+		return t.printListed(shown, counts, o.zone)
 	})
+}
+
+// limited is the first so many of a list, or all of it for 0.
+func limited[T any](all []T, most int) []T {
+	if most > 0 && len(all) > most {
+		return all[:most]
+	}
+	return all
 }
 
 // checkFilters refuses platforms and kinds that nothing can be of.
@@ -117,67 +148,5 @@ func checkFilters(platform, kind string) error {
 	return nil
 }
 
-// countStates counts containers by state.
-func countStates(rows []listed) map[string]int {
-	n := map[string]int{}
-	for i := range rows {
-		n[rows[i].State]++
-	}
-	return n
-}
-
-// summaryOf is a line that counts what was listed: in all, and by state.
-func summaryOf(rows []listed) string {
-	counts, parts := countStates(rows), []string{}
-	for _, s := range slices.Sorted(maps.Keys(counts)) {
-		if !slices.Contains(states, s) { // another version's
-			parts = append(parts, fmt.Sprintf("%d %s", counts[s], s))
-		}
-	}
-	for _, s := range slices.Backward(states) {
-		if counts[s] > 0 {
-			parts = append([]string{fmt.Sprintf("%d %s", counts[s], s)}, parts...)
-		}
-	}
-	return fmt.Sprintf("%d listed: %s", len(rows), strings.Join(parts, ", "))
-}
-
-func (t *tool) printListed(rows []listed) error {
-	if len(rows) == 0 {
-		_, err := fmt.Fprintln(t.out, "no containers, or none that fit: add some with 'chatlake containers add'")
-		return err
-	}
-	table := [][]string{{"CONTAINER", "KIND", "EPOCH", "STATE", "PAGES", "ITEMS", "WATERMARK", "ERROR"}}
-	for _, r := range rows {
-		watermark := "-"
-		if r.Watermark != nil {
-			watermark = r.Watermark.String()
-		}
-		table = append(table, []string{
-			r.Key, r.Kind, decimal(r.Epoch), r.State, decimal(r.Pages), decimal(r.Items), watermark, r.problem(),
-		})
-	}
-	if err := printTable(t.out, table); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintln(t.out, clean(summaryOf(rows)))
-	return err
-}
-
-// mostProblem is how much of a problem a table shows, in characters: our own messages end with the remedy.
-const mostProblem = 320
-
-func (r *listed) problem() string {
-	var parts []string
-	for _, p := range []*string{r.ErrorCode, r.ErrorMessage} {
-		if p != nil && *p != "" {
-			parts = append(parts, *p)
-		}
-	}
-	if len(parts) == 0 {
-		return "-"
-	}
-	return cut(strings.Join(parts, ": "), mostProblem)
-}
-
+// decimal writes a whole number.
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }

@@ -60,6 +60,7 @@ func (e *Extractor) Run(ctx context.Context) error {
 			e.Stage.Assigned()
 		},
 		Joined: e.ready.set,
+		Tell:   newTeller(e.Pacer).tell,
 	}, func(ctx context.Context, p *kafka.Partition) error { return e.Stage.Partition(ctx, owned{p}) })
 }
 
