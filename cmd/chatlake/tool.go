@@ -37,10 +37,13 @@ type usageError struct{ error }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
+// foundError ends a command that has found something and has said what.
+type foundError struct{ error }
+
 // errInterrupted ends a command that was told to stop before it was done.
 var errInterrupted = errors.New("interrupted before it was done")
 
-// run gives the exit code: 0 done, 1 a fault while running, 2 arguments or settings that cannot be used.
+// run gives the exit code: 0 done, 1 a fault while running, 2 arguments or settings that cannot be used, 4 something was found.
 func run(ctx context.Context, t *tool, args []string) int {
 	root := t.root()
 	root.SetArgs(args)
@@ -54,6 +57,10 @@ func run(ctx context.Context, t *tool, args []string) int {
 		err = errInterrupted
 	}
 	fmt.Fprintf(t.stderr, "chatlake: %s\n", clean(worker.OneLine(err)))
+	var found foundError
+	if errors.As(err, &found) {
+		return 4
+	}
 	var usage usageError
 	if !t.began || errors.As(err, &usage) {
 		return 2
@@ -79,7 +86,8 @@ func (t *tool) root() *cobra.Command {
 		return fmt.Errorf("%w: see %s --help", err, c.CommandPath())
 	})
 	root.PersistentFlags().StringVar(&t.output, "output", "table", "table for people, or json: one document for programs")
-	root.AddCommand(t.demoCommand(), t.upCommand(), t.simulateCommand(), t.topicsCommand(), t.containersCommand(), t.tailCommand())
+	root.AddCommand(t.demoCommand(), t.upCommand(), t.simulateCommand(), t.topicsCommand(), t.containersCommand(), t.tailCommand(),
+		t.auditCommand())
 	return root
 }
 
