@@ -170,6 +170,7 @@ func (p *part) add(d *due) error {
 // compareItems looks for messages without an item, and for items without a message of their page that might have one of
 // another page.
 func (p *part) compareItems(context.Context) error {
+	defer p.strayedOff()
 	var c itemPlace
 	return p.items.each(func(e *entry) error {
 		if e[0] != c.page {
@@ -213,20 +214,43 @@ type itemPlace struct {
 
 // orphan looks for the item of a message.
 func (p *part) orphan(e *entry, c *itemPlace) {
-	at, raw := offsetOf(e[2]), int64(e[4])
-	detail := ""
-	switch {
-	case e[3] == fromHere && raw < p.bounds.pages.from:
-		p.report.Expired++
-	case e[3] == fromHere && raw >= p.bounds.pages.to && p.bounds.pages.hidden:
-	case e[3] == fromElsewhere:
-		detail = "its provenance names another partition"
-	case len(c.offsets) == 0:
-		detail = "no page shows the item that its provenance names"
-	case e[3] == fromHere && !slices.Contains(c.offsets, raw):
-		detail = "its provenance names another raw offset than that of its page"
+	at, raw, here := offsetOf(e[2]), int64(e[4]), e[3] == fromHere
+	if len(c.offsets) == 0 || slices.Min(c.offsets) < p.bounds.committed {
+		p.report.Messages++
 	}
-	if detail != "" {
-		p.miss(miss{kind: KindOrphan, from: inMessages, at: at, detail: detail})
+	orphan := miss{kind: KindOrphan, from: inMessages, at: at}
+	switch {
+	case e[3] == fromElsewhere:
+		orphan.detail = "its provenance names another partition"
+		p.miss(orphan)
+	case len(c.offsets) > 0 && here && !slices.Contains(c.offsets, raw):
+		orphan.detail = "its provenance names another raw offset than that of its page"
+		if p.strays++; len(p.strayed) < p.MaxFindings {
+			p.strayed = append(p.strayed, orphan)
+		}
+	case len(c.offsets) > 0:
+		p.placed++
+	case here && raw < p.bounds.pages.from:
+		p.report.Expired++
+	case here && raw >= p.bounds.pages.to && p.bounds.pages.hidden:
+	default:
+		orphan.detail = "no page shows the item that its provenance names"
+		p.miss(orphan)
+	}
+}
+
+// strayedOff settles what messages are that name their items, but other raw offsets. Where most do, the topics are copies
+// under the same names, and offsets say nothing.
+func (p *part) strayedOff() {
+	if p.strays > p.placed {
+		p.Logger.Warn("most messages name other raw offsets than those of their pages: the topics seem to be copied, and messages are compared with pages by id alone",
+			"topic", p.Topics.Messages, "partition", p.id, "messages", p.strays)
+		return
+	}
+	for _, m := range p.strayed {
+		p.miss(m)
+	}
+	if rest := p.strays - len(p.strayed); rest > 0 {
+		p.report.Counts[KindOrphan] += int64(rest)
 	}
 }

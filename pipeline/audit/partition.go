@@ -24,6 +24,9 @@ type part struct {
 	items  *sorter // see item.go
 	rows   *sorter // see row.go
 	missed []miss  // findings whose words are to be read again
+
+	strayed        []miss // messages whose item is at another raw offset than they say
+	strays, placed int    // how many these are, and those at the right one
 }
 
 // The digests are of this process alone: nobody can choose what collides.
@@ -132,9 +135,6 @@ func (p *part) readMessages(ctx context.Context) error {
 		}
 		if err := p.items.add(e); err != nil {
 			return err
-		}
-		if e[3] != fromHere || v.RawOffset < p.bounds.committed {
-			p.report.Messages++
 		}
 		a, b := digest2(m.RecordID)
 		return p.rows.add(entry{a, b, tagged(rowMessage, r.Offset), uint64(m.Version)})
