@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
+	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -27,6 +29,9 @@ type auditSettings struct {
 	Group  string `envconfig:"NORMALIZER_GROUP" desc:"consumer group (default: <output>-normalizer) up to whose offsets items are compared"`
 }
 
+// auditMemory is above what an audit holds at once, unless pages are very large: beyond it garbage is collected more often.
+const auditMemory = 128 << 20
+
 func (t *tool) audit(ctx context.Context) error {
 	var s worker.NormalizerSettings
 	if err := worker.Load(&s); err != nil {
@@ -39,6 +44,9 @@ func (t *tool) audit(ctx context.Context) error {
 	}
 	defer n.Client.Close()
 	worker.TuneMemory()
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(auditMemory)
+	}
 	report, err := n.Audit(ctx, s.Group, logger)
 	if err != nil {
 		return err

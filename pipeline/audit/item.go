@@ -171,6 +171,10 @@ func (p *part) add(d *due) error {
 // another page.
 func (p *part) compareItems(context.Context) error {
 	defer p.strayedOff()
+	if p.bounds.committed < 0 && p.bounds.messages.to > p.bounds.messages.from {
+		p.Logger.Warn("there are messages, but the group has committed nothing, so that no item is compared: is NORMALIZER_GROUP another, or were its offsets lost?",
+			"topic", p.Topics.Messages, "partition", p.id)
+	}
 	var c itemPlace
 	return p.items.each(func(e *entry) error {
 		if e[0] != c.page {
