@@ -17,7 +17,7 @@ func (t *tool) auditCommand() *cobra.Command {
 		Long: "Compares what the topics hold with each other, from the topics and the normalizer's committed offsets alone: the pages of every\n" +
 			"container form a whole chain, checkpoints agree with it, every item of every page is a message, an issue or a dead letter, every\n" +
 			"message comes from an item that exists, and versions rise. It writes nothing, may run beside the workers, and ends with exit code 4\n" +
-			"where anything is found. Temporary files, some 100 bytes for each item of the largest partition, go to TMPDIR.",
+			"where anything is found. Temporary files go to TMPDIR: some 200 bytes for each message of the largest partition.",
 		Example: "  chatlake audit\n  chatlake audit --output json",
 	}, &auditSettings{}, t.audit)
 }

@@ -17,7 +17,7 @@ func Shown(page *schemas.Page) iter.Seq[connectors.Item] {
 		if page.Error != "" || !fine(page.Code) || len(page.Body) == 0 {
 			return
 		}
-		list := ""
+		var list string
 		switch page.Type {
 		case schemas.YunxinMessagesList:
 			list = "items"

@@ -59,7 +59,7 @@ type Config struct {
 const (
 	KindGap         = "gap"         // pages of a chain are missing
 	KindFork        = "fork"        // two pages have one place in a chain
-	KindRepeat      = "repeat"      // a page stands twice
+	KindRepeat      = "repeat"      // a page is there twice
 	KindNoFinal     = "no_final"    // an epoch has ended, but no page says so
 	KindBadID       = "bad_id"      // a page's id is not the digest of its parts
 	KindOrder       = "order"       // a page comes before the one that it follows

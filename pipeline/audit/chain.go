@@ -117,7 +117,7 @@ func (w *walk) page(e *entry) {
 		c.at, c.pages = e[2], c.pages[:0]
 	}
 	if slices.Contains(c.pages, e[4]) {
-		w.miss(miss{kind: KindRepeat, from: inPages, at: offset, detail: "the page stands twice"})
+		w.miss(miss{kind: KindRepeat, from: inPages, at: offset, detail: "the page is there twice"})
 		return
 	}
 	c.pages = append(c.pages, e[4])

@@ -34,7 +34,7 @@ func (p *part) compareRows(context.Context) error {
 			there = true
 		case rowMessage:
 			if v := int64(e[3]); any && v <= version {
-				p.miss(miss{kind: KindVersion, from: inMessages, at: at, detail: fmt.Sprintf("version %d stands after version %d", v, version)})
+				p.miss(miss{kind: KindVersion, from: inMessages, at: at, detail: fmt.Sprintf("version %d follows version %d", v, version)})
 			} else {
 				version = v
 			}

@@ -70,7 +70,7 @@ func TestNothingIsFoundWhileBothStagesRun(t *testing.T) {
 	for began := time.Now(); time.Since(began) < time.Minute; audits++ {
 		r := look()
 		if !r.OK {
-			t.Errorf("audit %d found %v%s", audits, r.Counts, told(r))
+			t.Errorf("audit %d found %v%s", audits, r.Counts, listed(r))
 			break
 		}
 		if r.Pending > 0 || r.Pages > last {

@@ -89,7 +89,10 @@ func (p *part) again(ctx context.Context, from origin, first, last int64, which 
 	case inMessages:
 		s.topic = p.Topics.Messages
 	case inGroups:
-		due := func(d *due) error { p.dueWords(d, at[d.at], out); return nil }
+		due := func(d *due) error {
+			p.dueWords(d, at[d.at], out)
+			return ctx.Err()
+		}
 		err := p.read(ctx, s, reading{
 			record:  func(r *schemas.Record) error { return p.take(r, nil, due) },
 			damaged: func() error { return p.flush(due) },
