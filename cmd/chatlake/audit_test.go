@@ -51,7 +51,7 @@ func TestAudit(t *testing.T) {
 		}
 	}
 	found = chatlake(t, env, "audit")
-	if lines := strings.Split(found.stdout, "\n"); found.code != 4 || !slices.Contains(lines, "found: 6 orphan") || found.stderr != "chatlake: 6 findings\n" {
+	if lines := strings.Split(found.stdout, "\n"); found.code != 4 || !slices.Contains(lines, "found: 6 orphan") || !strings.HasSuffix(found.stderr, "chatlake: 6 findings\n") || !strings.Contains(found.stderr, "NORMALIZER_GROUP") {
 		t.Errorf("exit %d, %q, %q", found.code, found.stdout, found.stderr)
 	}
 }
