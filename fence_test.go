@@ -56,6 +56,7 @@ var sideways = map[string][]string{
 	"cmd/chatlake":       {"cmd/worker"},
 	"pipeline/extract":   {"pipeline"},
 	"pipeline/normalize": {"pipeline", "pipeline/links"},
+	"pipeline/audit":     {"pipeline"},
 	"pipeline/memlog":    {"pipeline"}, // a log in memory, for tests of the stages
 }
 

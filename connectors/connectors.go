@@ -146,6 +146,16 @@ type Decoded struct {
 	ConversationKind string
 }
 
+// Item is a message object, or a line of a file, that a page shows, found without decoding it: what an audit counts by.
+type Item struct {
+	Pointer string // JSON Pointer in the page's body, as messages and dead letters name it
+	ID      string // message id, where it is needed to place the item, else ""
+	Within  string // id of the message that the item is part of, "" where the item does not name one
+	// Own says that the page was fetched for what this item contains: the item itself is shown by another page, and no
+	// message follows from it here.
+	Own bool
+}
+
 // Decoder turns the pages of one platform into messages. Decoding is a function of the pages alone: it calls nobody and
 // reads no setting.
 type Decoder interface {

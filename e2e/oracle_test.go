@@ -149,6 +149,7 @@ func (s *site) check() found {
 			s.t.Errorf("dead letter %v lies in partition %d, not %d", d["id"], r.Partition, want)
 		}
 	}
+	s.audit(&f)
 	return f
 }
 

@@ -219,6 +219,16 @@ func (l *Log) SetCommitted(driver string, id int32, offset int64) {
 	l.offsets[place{driver, id}] = offset
 }
 
+// Committed gives the offset of a driving topic that was committed last, -1 where there is none.
+func (l *Log) Committed(driver string, id int32) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if offset, ok := l.offsets[place{driver, id}]; ok {
+		return offset
+	}
+	return -1
+}
+
 // Own begins ownership of a partition. An earlier owner is fenced: its commits fail from now on.
 func (l *Log) Own(driver string, id int32) *Partition {
 	l.mu.Lock()
