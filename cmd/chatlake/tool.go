@@ -79,7 +79,7 @@ func (t *tool) root() *cobra.Command {
 		return fmt.Errorf("%w: see %s --help", err, c.CommandPath())
 	})
 	root.PersistentFlags().StringVar(&t.output, "output", "table", "table for people, or json: one document for programs")
-	root.AddCommand(t.demoCommand(), t.upCommand(), t.simulateCommand(), t.topicsCommand(), t.containersCommand(), t.tailCommand())
+	root.AddCommand(t.demoCommand(), t.upCommand(), t.simulateCommand(), t.topicsCommand(), t.containersCommand(), t.tailCommand(), t.deadlettersCommand())
 	return root
 }
 
