@@ -46,7 +46,8 @@ func (s *shownLetter) bodyText() string {
 	if s.From == nil {
 		return "\nno body: neither the dead letter nor a raw record that is still there holds one\n"
 	}
-	size, text := 0, ""
+	var size int
+	var text string
 	if s.Body != nil {
 		size, text = len(*s.Body), layOut(*s.Body)
 	} else {

@@ -8,6 +8,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"chatlake/cmd/worker"
 	"chatlake/schemas"
 )
@@ -239,4 +241,34 @@ func TestRedriveAsksThePlatformAgain(t *testing.T) {
 		t.Errorf("--again: %+v", r)
 	}
 	oneLine(t, chatlake(t, env, "deadletters", "redrive", "ffffffffffff"), 1, "ffffffffffff")
+}
+
+// TestWhatIsHiddenIsSaid: an open transaction hides what lies behind it from every reader of committed records.
+func TestWhatIsHiddenIsSaid(t *testing.T) {
+	env := topics(t, "deadhidden")
+	n := connect(t, env)
+	cl, err := kgo.NewClient(kgo.SeedBrokers(brokerOf(env)), kgo.TransactionalID("deadhidden"), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.Close()
+	d := deadLetter("decode", "bad_item", "/data/items/0")
+	at := schemas.Partition(schemas.ConversationKey(d.ConversationKey), n.Partitions)
+	if err := cl.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: n.Topics.DeadLetters, Partition: at, Value: []byte("open")}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	produce(t, n, d)
+	r := chatlake(t, env, "deadletters", "list", "--output", "json")
+	if r.code != 0 || !strings.Contains(r.stderr, fmt.Sprintf("deadhidden.deadletters/%d: an open transaction hides what lies from offset 0 to 2", at)) {
+		t.Errorf("exit %d: %s", r.code, r.stderr)
+	}
+	if err := cl.EndTransaction(t.Context(), kgo.TryAbort); err != nil {
+		t.Fatal(err)
+	}
+	if l := decoded[letterList](t, env, "deadletters", "list"); len(l.DeadLetters) != 1 {
+		t.Errorf("when it has ended: %+v", l)
+	}
 }

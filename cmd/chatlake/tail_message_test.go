@@ -2,11 +2,13 @@ package main_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"unicode"
 
 	"chatlake/cmd/worker"
+	"chatlake/pipeline/tree"
 	"chatlake/schemas"
 )
 
@@ -30,6 +32,7 @@ func chat(t *testing.T, n *worker.Connection, all ...*schemas.Message) {
 // later gives a message some minutes after the first.
 func later(m *schemas.Message, minutes int) *schemas.Message {
 	m.OccurredAt += schemas.Millis(minutes * 60_000)
+	m.EventDate = m.OccurredAt.Date()
 	return m
 }
 
@@ -160,5 +163,36 @@ func TestTailAsTree(t *testing.T) {
 	}
 	if code := p.stop(); code != 0 || p.stderr.String() != "" {
 		t.Errorf("exit %d: %s", code, p.stderr.String())
+	}
+}
+
+// TestTreesAreBounded: what is more than is held at a time is printed as another tree, and nothing of it is lost.
+func TestTreesAreBounded(t *testing.T) {
+	env := topics(t, "bigtree")
+	n := connect(t, env)
+	const total = tree.MaxVersions + 2000
+	for from := 0; from < total; from += 4000 {
+		var some []*schemas.Message
+		for i := from; i < min(from+4000, total); i++ {
+			m := later(message(fmt.Sprintf("om_%d", i), "Ann", words("yes")), i)
+			if i > 0 {
+				m = answers(m, fmt.Sprintf("om_%d", i-1))
+			}
+			some = append(some, m)
+		}
+		chat(t, n, some...)
+	}
+	r := chatlake(t, env, "tail", "--tree", "--follow=false")
+	// Two headings, and a first message of the second tree that says what it answers.
+	if lines := strings.Count(r.stdout, "\n"); r.code != 0 || lines != total+2 || strings.Count(r.stdout, "[reply to ") != 1 {
+		t.Errorf("exit %d, %d lines, %d answers to an earlier tree", r.code, lines, strings.Count(r.stdout, "[reply to "))
+	}
+	if !strings.Contains(r.stderr, "another tree") || strings.Count(r.stderr, "\n") != 1 {
+		t.Errorf("said %q", r.stderr)
+	}
+	for line := range strings.Lines(r.stdout) {
+		if len(line) > 100 {
+			t.Fatalf("a line of %d bytes: %s", len(line), line)
+		}
 	}
 }
