@@ -30,14 +30,15 @@ func (t *tool) deadlettersRedriveCommand() *cobra.Command {
 			"the flags, or all. For one of stage extract its message is asked for again, where it names one, else the whole of its\n" +
 			"container, in a new epoch. For the other stages nothing is written: what they failed on lies in the raw pages, and the\n" +
 			"command that reads these again is named.\n\n" +
-			"What was asked for since it failed is not asked for once more, whoever asked: running this twice asks once. --again asks\n" +
-			"all the same. Dead letters stay in their topic; what fails again leaves a new one.",
+			"What was asked for since it failed, whoever asked, and what then failed in the same class, is not asked for once more:\n" +
+			"running this twice asks once. --again asks all the same. Dead letters stay in their topic; what fails again leaves a\n" +
+			"new one.",
 		Example: "  chatlake deadletters redrive\n" +
 			"  chatlake deadletters redrive --stage extract --platform yunxin\n" +
 			"  chatlake deadletters redrive 3f9a0c51d2ab",
 	}, &worker.ToolSettings{}, func(ctx context.Context) error { return t.deadlettersRedrive(ctx, o) }), &o.ids, cobra.ArbitraryArgs)
 	o.flags(c)
-	c.Flags().BoolVar(&o.again, "again", false, "ask also for what was asked for since it failed")
+	c.Flags().BoolVar(&o.again, "again", false, "ask also for what was asked for since it failed, or failed the same way when it was asked for again")
 	return c
 }
 
@@ -57,15 +58,15 @@ func (t *tool) deadlettersRedrive(ctx context.Context, o redriveOptions) error {
 		return usagef("ids name the dead letters: leave out --class, --stage, --platform and --since")
 	}
 	return t.connected(ctx, true, func(_ *worker.ToolSettings, n *worker.Connection) error {
-		set, err := t.letters(ctx, n, f)
+		all, err := t.letters(ctx, n, deadletters.Filter{})
 		if err != nil {
 			return err
 		}
-		chosen, err := choose(set, o.ids)
+		chosen, err := choose(all, o.ids, f)
 		if err != nil {
 			return err
 		}
-		r, err := redrive(ctx, n, chosen, o.again)
+		r, err := redrive(ctx, n, chosen, deadletters.Known{Letters: all}, o.again)
 		if err != nil {
 			return err
 		}
@@ -76,10 +77,10 @@ func (t *tool) deadlettersRedrive(ctx context.Context, o redriveOptions) error {
 	})
 }
 
-// choose gives the dead letters of some ids, each once; all where there are none.
-func choose(set deadletters.Set, ids []string) ([]*schemas.DeadLetter, error) {
+// choose gives the dead letters of some ids, each once; those that fit where there are none.
+func choose(set deadletters.Set, ids []string, f deadletters.Filter) ([]*schemas.DeadLetter, error) {
 	if len(ids) == 0 {
-		return set.List(), nil
+		return slices.DeleteFunc(set.List(), func(d *schemas.DeadLetter) bool { return !f.Fits(d) }), nil
 	}
 	chosen := deadletters.Set{}
 	for _, id := range ids {
@@ -93,13 +94,13 @@ func choose(set deadletters.Set, ids []string) ([]*schemas.DeadLetter, error) {
 }
 
 // redrive writes the containers that dead letters ask for.
-func redrive(ctx context.Context, n *worker.Connection, letters []*schemas.DeadLetter, again bool) (*redriveReport, error) {
-	known, err := readLedger(ctx, n, partitionsOf(n, letters))
+func redrive(ctx context.Context, n *worker.Connection, letters []*schemas.DeadLetter, known deadletters.Known, again bool) (*redriveReport, error) {
+	l, err := readLedger(ctx, n, partitionsOf(n, letters))
 	if err != nil {
 		return nil, err
 	}
-	plan := deadletters.Redrive(letters, deadletters.Known{Containers: known.containers, InForce: known.inForce},
-		deadletters.Ask{Now: time.Now(), Again: again, Output: n.Topics.Messages})
+	known.Containers, known.InForce = l.containers, l.inForce
+	plan := deadletters.Redrive(letters, known, deadletters.Ask{Now: time.Now(), Again: again, Output: n.Topics.Messages})
 	r := &redriveReport{Redriven: plan.Redriven, Remedies: plan.Remedies, Added: []outcome{}}
 	var records []schemas.Record
 	for _, c := range plan.Containers {

@@ -45,13 +45,21 @@ func TestRedriveBringsWhatWasMissing(t *testing.T) {
 			if s := decoded[shown](t, env, "deadletters", "show", letters.DeadLetters[0]["id"].(string)); s.Raw == nil || s.Body == nil || s.Raw.Headers["ce_type"] != "yunxin.im.v2.messages.batch" {
 				t.Errorf("shown as %+v", s)
 			}
+			if r := decoded[redriven](t, env, "deadletters", "redrive"); r.Redriven != 1 || len(r.Added) != 1 {
+				t.Fatalf("%+v", r)
+			}
+			await(t, func() letterList { return decoded[letterList](t, env, "deadletters", "list") },
+				func(l letterList) bool { return len(l.DeadLetters) == 2 })
+			if r := decoded[redriven](t, env, "deadletters", "redrive"); r.Redriven != 0 || len(r.Added) != 0 || len(r.Remedies) != 2 {
+				t.Fatalf("when the platform has answered the same: %+v", r)
+			}
 			if id, err := world.Send(c.ID, "said late"); err != nil || id != late {
 				t.Fatalf("the platform has %s, %v", id, err)
 			}
-			if r := decoded[redriven](t, env, "deadletters", "redrive"); r.Redriven != 1 || len(r.Added) != 1 || len(r.Remedies) != 0 {
+			if r := decoded[redriven](t, env, "deadletters", "redrive", "--again"); r.Redriven != 2 || len(r.Added) != 1 || len(r.Remedies) != 0 {
 				t.Fatalf("%+v", r)
 			}
-			if r := decoded[redriven](t, env, "deadletters", "redrive"); r.Redriven != 0 || len(r.Added) != 0 || len(r.Remedies) != 1 {
+			if r := decoded[redriven](t, env, "deadletters", "redrive"); r.Redriven != 0 || len(r.Added) != 0 {
 				t.Fatalf("twice in a row: %+v", r)
 			}
 			await(t, func() string { return ok(t, env, "tail", "--follow=false", "--grep", "^said late$") },

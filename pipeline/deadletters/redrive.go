@@ -9,8 +9,9 @@ import (
 	"chatlake/schemas"
 )
 
-// Known is what is known of the containers that dead letters are about.
+// Known is what is known beside the dead letters to be redriven.
 type Known struct {
+	Letters    Set // all dead letters
 	Containers schemas.Fold
 	// InForce gives the epoch in force of a container, 0 where it is not known: the higher of container and checkpoint.
 	InForce func(schemas.ContainerKey) int64
@@ -42,12 +43,12 @@ type Plan struct {
 // record_id names one, else the whole of its container in a new epoch. Everything else lies in the raw pages: a replay
 // reads it again.
 //
-// What was asked for since it failed is not asked for again, whoever asked: so a redrive that is run twice in a row, by
-// one or by two people, asks once. A dead letter that the second attempt left is a new one and may be redriven.
+// What was asked for since it failed is not asked for again, whoever asked; nor is what was asked for again and failed in the
+// same class. So a redrive that is run twice in a row, by one or by two people, asks once, however fast the platform answers.
 func Redrive(letters []*schemas.DeadLetter, known Known, ask Ask) *Plan {
 	r := redrive{
 		Ask: ask, known: known, messages: map[conversation]map[string]wanted{}, whole: map[schemas.ContainerKey]schemas.Millis{},
-		remedies: map[Remedy]int{}, plan: &Plan{},
+		remedies: map[Remedy]int{}, plan: &Plan{}, first: map[subject]schemas.Millis{},
 	}
 	r.index()
 	for _, d := range letters {
@@ -59,6 +60,17 @@ func Redrive(letters []*schemas.DeadLetter, known Known, ask Ask) *Plan {
 	}
 	r.write()
 	return r.plan
+}
+
+// subject is what fails in a class.
+type subject struct{ class, conversation, container, record string }
+
+func subjectOf(d *schemas.DeadLetter) subject {
+	s := subject{class: d.ErrorClass, conversation: d.ConversationKey, record: deref(d.RecordID)}
+	if s.record == "" {
+		s.container = deref(d.ContainerKey)
+	}
+	return s
 }
 
 // conversation names one, with its tenant.
@@ -75,14 +87,21 @@ type redrive struct {
 	Ask
 	known    Known
 	asked    map[conversation]map[string]schemas.Millis // when each message was asked for by id last
+	first    map[subject]schemas.Millis                 // when each failed first
 	messages map[conversation]map[string]wanted
 	whole    map[schemas.ContainerKey]schemas.Millis // containers to be read again, and when they failed last
 	remedies map[Remedy]int
 	plan     *Plan
 }
 
-// index finds when each message was asked for by its id.
+// index finds when each message was asked for by its id, and when each subject failed first.
 func (r *redrive) index() {
+	for _, d := range r.known.Letters {
+		s := subjectOf(d)
+		if at, ok := r.first[s]; d.Stage == schemas.StageExtract && (!ok || d.FailedAt < at) {
+			r.first[s] = d.FailedAt
+		}
+	}
 	r.asked = map[conversation]map[string]schemas.Millis{}
 	for _, c := range r.known.Containers {
 		at := conversation{c.Platform, c.TenantID, c.ConversationID}
@@ -107,6 +126,7 @@ func (r *redrive) noteAsked(at conversation, id string, when schemas.Millis) {
 // Remedies of what is not redriven.
 const (
 	remedyAsked   = "was asked for since it failed: 'chatlake containers list' says how far that is; --again asks once more"
+	remedyAlike   = "was asked for again and failed the same way: when its cause is gone, --again asks once more"
 	remedyBadRef  = "the id is none of the platform's: add the message with its right id, 'chatlake containers add --kind messages --refs FILE'"
 	remedyUnknown = "nothing that is known of names a container to be read again: add it, 'chatlake containers add'"
 )
@@ -129,13 +149,27 @@ func (r *redrive) take(d *schemas.DeadLetter) (why string) {
 	}
 	key := schemas.ContainerKey(deref(d.ContainerKey))
 	c := r.known.Containers[key]
-	switch {
-	case c == nil:
+	if c == nil {
 		return remedyUnknown
-	case c.RequestedAt > d.FailedAt && !r.Again:
-		return remedyAsked
+	}
+	if why := r.since(d, c.RequestedAt); why != "" {
+		return why
 	}
 	r.whole[key] = max(r.whole[key], d.FailedAt)
+	return ""
+}
+
+// since says why a dead letter need not be asked for, whose subject was asked for last at a time.
+func (r *redrive) since(d *schemas.DeadLetter, asked schemas.Millis) (why string) {
+	first, ok := r.first[subjectOf(d)]
+	switch {
+	case r.Again:
+		return ""
+	case asked > d.FailedAt:
+		return remedyAsked
+	case ok && first < asked:
+		return remedyAlike
+	}
 	return ""
 }
 
@@ -144,9 +178,12 @@ func (r *redrive) message(d *schemas.DeadLetter, at conversation, id string) (wh
 		return remedyBadRef
 	}
 	from := r.known.Containers[schemas.ContainerKey(deref(d.ContainerKey))]
-	since := r.asked[at][id] > d.FailedAt || from != nil && from.RequestedAt > d.FailedAt
-	if since && !r.Again {
-		return remedyAsked
+	asked := r.asked[at][id]
+	if from != nil {
+		asked = max(asked, from.RequestedAt)
+	}
+	if why := r.since(d, asked); why != "" {
+		return why
 	}
 	if r.messages[at] == nil {
 		r.messages[at] = map[string]wanted{}

@@ -63,7 +63,7 @@ func TestATreeReadsAsPeopleDo(t *testing.T) {
 		answer(said("om_3", "second answer", 4), "om_1"), inThread, copied, root, relinked, other,
 		answer(said("om_4", "to the answer", 9), "om_2"), said("om_1", "hello", 1), edited, edited,
 		answer(said("om_2", "first answer", 2), "om_1"), answer(said("om_5", "to nobody here", 10), "om_gone"),
-		said("om_f", "forward", 3),
+		said("om_f", "forward", 3), answer(said("om_fa", "about the forward", 3), "om_f"),
 		child(said("om_f2", "second within", 3), "om_f", "00002", schemas.ForwardChild),
 		child(said("om_f1", "first within", 3), "om_f", "00001", schemas.ForwardChildContainer),
 		child(answer(said("om_1", "a snapshot", 3), "om_f2"), "om_f/om_f1", "00001.00001", schemas.ForwardChild),
@@ -80,6 +80,7 @@ forward
 .ffirst within
 ..fa snapshot
 .fsecond within
+.rabout the forward
 root
 .tin thread
 copy
