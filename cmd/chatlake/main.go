@@ -2,6 +2,7 @@
 // installation on one machine, with the real platforms or with simulated ones. It knows no rule of the pipeline.
 //
 //	topics create ──▶ topics, schemas               containers add ──▶ im.containers
+//	deadletters ◀── im.deadletters, im.raw.pages    deadletters redrive ──▶ im.containers
 //	tail ◀── im.messages and the other topics       containers list ◀── im.containers, im.checkpoints
 //
 //	up    = embedded broker and registry + extractor + normalizer ◀── the real platform

@@ -62,8 +62,8 @@ func printJSON(w io.Writer, v any, indent bool) error {
 	return err
 }
 
-// escapeControls escapes DEL and the C1 controls, which encoding/json leaves as they are and some terminals obey. They
-// stand only within JSON strings.
+// escapeControls escapes DEL, the C1 controls and the marks of direction, which encoding/json leaves as they are and some
+// terminals obey. They stand only within JSON strings.
 func escapeControls(b []byte) []byte {
 	if bytes.IndexFunc(b, isUpperControl) < 0 {
 		return b
@@ -79,7 +79,9 @@ func escapeControls(b []byte) []byte {
 	return out.Bytes()
 }
 
-func isUpperControl(r rune) bool { return r >= 0x7f && r <= 0x9f }
+func isUpperControl(r rune) bool {
+	return r >= 0x7f && r <= 0x9f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069
+}
 
 // clean makes text fit for one line of a terminal: line breaks become ⏎, tabs blanks, and whatever else could steer the
 // terminal or turn the direction of what follows becomes �.

@@ -13,23 +13,18 @@ import (
 // shower makes the line, or the JSON document, that stands for a record. It is called for one record at a time.
 type shower func(ctx context.Context, r *schemas.Record) ([]byte, error)
 
-// newShower makes the shower of a topic, by its word of --topic.
-func newShower(topic string, asJSON bool, lookup schemas.Lookup) shower {
-	switch topic {
+// newShower makes the shower of a topic that holds no messages, by its word of --topic.
+func newShower(o *tailOptions, lookup schemas.Lookup) shower {
+	asJSON := o.format == "json"
+	switch o.topic {
 	case "raw":
-		return pageShower(asJSON)
+		return pageShower(asJSON, &o.tz)
 	case "deadletters":
-		return avroShower(asJSON, schemas.NewDecoder(schemas.DeadLetterSchema, lookup), deadLetterText)
+		return avroShower(asJSON, schemas.NewDecoder(schemas.DeadLetterSchema, lookup), func(d *schemas.DeadLetter) string { return deadLetterText(d, &o.tz) })
 	case "checkpoints":
-		return avroShower(asJSON, schemas.NewDecoder(schemas.CheckpointSchema, lookup), checkpointText)
-	case "containers":
-		return avroShower(asJSON, schemas.NewDecoder(schemas.ContainerSchema, lookup), containerText)
+		return avroShower(asJSON, schemas.NewDecoder(schemas.CheckpointSchema, lookup), func(c *schemas.Checkpoint) string { return checkpointText(c, &o.tz) })
 	}
-	seen := names{}
-	return avroShower(asJSON, schemas.NewDecoder(schemas.MessageSchema, lookup), func(m *schemas.Message) string {
-		seen.see(m)
-		return messageLine(m, seen)
-	})
+	return avroShower(asJSON, schemas.NewDecoder(schemas.ContainerSchema, lookup), func(c *schemas.Container) string { return containerText(c, &o.tz) })
 }
 
 func avroShower[T any](asJSON bool, d *schemas.Decoder, text func(*T) string) shower {
@@ -106,42 +101,20 @@ func marks(m *schemas.Message) string {
 	return ""
 }
 
-// messageLine is a message as one line of text, not yet clean.
-func messageLine(m *schemas.Message, seen names) string {
-	var b strings.Builder
-	who := senderName(m) + ":"
-	if m.ContentKind == schemas.ContentSystem {
-		who = "*" // nobody says it
-	}
-	fmt.Fprintf(&b, "%s #%s  %s", m.OccurredAt.Time().Format("2006-01-02 15:04"), m.ConversationID, who)
-	if text := messageText(m); text != "" {
-		b.WriteString(" " + text)
-	}
-	if id := m.Parent.MessageID; id != nil {
-		whom := seen[*id]
-		if whom == "" {
-			whom = *id
-		}
-		fmt.Fprintf(&b, "  [reply to %s]", whom)
-	}
-	b.WriteString(marks(m))
-	return b.String()
-}
-
-func deadLetterText(d *schemas.DeadLetter) string {
+func deadLetterText(d *schemas.DeadLetter, z *timezone) string {
 	where := d.ConversationKey
 	for _, p := range []*string{d.ContainerKey, d.PageID, d.ItemPointer, d.RecordID} {
 		if p != nil {
 			where += " " + *p
 		}
 	}
-	return fmt.Sprintf("%s %s %s  %s: %s", d.FailedAt, d.Stage, d.ErrorClass, where, d.ErrorMessage)
+	return fmt.Sprintf("%s %s %s  %s: %s", z.full(d.FailedAt), d.Stage, d.ErrorClass, where, d.ErrorMessage)
 }
 
-func checkpointText(c *schemas.Checkpoint) string {
-	line := fmt.Sprintf("%s %s epoch %d  %s: %d pages, %d items, %d calls", c.UpdatedAt, c.State, c.Epoch, c.ContainerKey, c.Pages, c.Items, c.Calls)
+func checkpointText(c *schemas.Checkpoint, z *timezone) string {
+	line := fmt.Sprintf("%s %s epoch %d  %s: %d pages, %d items, %d calls", z.full(c.UpdatedAt), c.State, c.Epoch, c.ContainerKey, c.Pages, c.Items, c.Calls)
 	if c.Watermark != nil {
-		line += ", up to " + c.Watermark.String()
+		line += ", up to " + z.full(*c.Watermark)
 	}
 	if c.ErrorCode != nil || c.ErrorMessage != nil {
 		line += fmt.Sprintf("  [%s: %s]", value(c.ErrorCode), value(c.ErrorMessage))
@@ -149,13 +122,13 @@ func checkpointText(c *schemas.Checkpoint) string {
 	return line
 }
 
-func containerText(c *schemas.Container) string {
-	line := fmt.Sprintf("%s %s epoch %d  %s, cause %s", c.RequestedAt, c.Mode, c.Epoch, c.Key, c.Cause)
+func containerText(c *schemas.Container, z *timezone) string {
+	line := fmt.Sprintf("%s %s epoch %d  %s, cause %s", z.full(c.RequestedAt), c.Mode, c.Epoch, c.Key, c.Cause)
 	if c.WindowStart != nil {
-		line += ", from " + c.WindowStart.String()
+		line += ", from " + z.full(*c.WindowStart)
 	}
 	if c.WindowEnd != nil {
-		line += ", up to " + c.WindowEnd.String()
+		line += ", up to " + z.full(*c.WindowEnd)
 	}
 	if c.Cancelled {
 		line += "  [cancelled]"
@@ -183,10 +156,10 @@ type pageDocument struct {
 	Base64    []byte            `json:"body_base64,omitempty"`
 }
 
-func pageShower(asJSON bool) shower {
+func pageShower(asJSON bool, z *timezone) shower {
 	return func(_ context.Context, r *schemas.Record) ([]byte, error) {
 		if !asJSON {
-			return []byte(clean(pageText(r)) + "\n"), nil
+			return []byte(clean(pageText(r, z)) + "\n"), nil
 		}
 		d := pageDocument{
 			Topic: r.Topic, Partition: r.Partition, Offset: r.Offset, Time: schemas.MillisOf(r.Time).String(), Key: r.Key,
@@ -207,9 +180,9 @@ func pageShower(asJSON bool) shower {
 }
 
 // pageText names a page without its body: that may be megabytes.
-func pageText(r *schemas.Record) string {
+func pageText(r *schemas.Record, z *timezone) string {
 	p, err := schemas.ParsePage(r)
-	line := fmt.Sprintf("%s %s/%d@%d %s", schemas.MillisOf(r.Time), r.Topic, r.Partition, r.Offset, r.Key)
+	line := fmt.Sprintf("%s %s/%d@%d %s", z.full(schemas.MillisOf(r.Time)), r.Topic, r.Partition, r.Offset, r.Key)
 	if err != nil {
 		return fmt.Sprintf("%s  %d bytes [%v]", line, len(r.Value), err)
 	}

@@ -84,7 +84,7 @@ func (t *tool) root() *cobra.Command {
 	t.helpOf(root)
 	root.PersistentFlags().StringVar(&t.output, "output", "table", "table for people, or json: one document for programs")
 	root.AddCommand(t.demoCommand(), t.upCommand(), t.simulateCommand(), t.topicsCommand(), t.containersCommand(), t.tailCommand())
-	root.AddCommand(t.checkCommand(), t.configCommand(), t.statusCommand(), t.planCommand(), t.auditCommand())
+	root.AddCommand(t.checkCommand(), t.configCommand(), t.statusCommand(), t.planCommand(), t.auditCommand(), t.deadlettersCommand())
 	return root
 }
 

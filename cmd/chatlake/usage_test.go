@@ -92,6 +92,16 @@ func TestWrongArgumentsAndSettingsEndWithTwo(t *testing.T) {
 		"simulate no such":       {nil, []string{"simulate", "--platform", "slack"}, []string{"--platform", "slack"}},
 		"demo of no such":        {nil, []string{"demo", "--platform", "slack"}, []string{"--platform", "slack"}},
 		"yunxin without secret":  {key, []string{"up"}, []string{"YUNXIN_APP_SECRET"}},
+		"tail in no zone":        {nil, []string{"tail", "--tz", "Moon/Sea"}, []string{"--tz", "Moon/Sea", "Asia/Shanghai"}},
+		"tail, broken pattern":   {nil, []string{"tail", "--grep", "(x"}, []string{"--grep", "(x"}},
+		"tail, broken time":      {nil, []string{"tail", "--since", "yesterday"}, []string{"--since", "yesterday", "7d"}},
+		"tail, tree of pages":    {nil, []string{"tail", "--tree", "--topic", "raw"}, []string{"--tree", "--topic raw"}},
+		"letters of no stage":    {nil, []string{"deadletters", "list", "--stage", "gossip"}, []string{"--stage", "gossip", "normalize"}},
+		"letters of no platform": {nil, []string{"deadletters", "list", "--platform", "slack"}, []string{"--platform", "slack"}},
+		"letters of no time":     {nil, []string{"deadletters", "redrive", "--since", "-3h"}, []string{"--since", "-3h"}},
+		"show nothing":           {nil, []string{"deadletters", "show"}, []string{"id", "show --help"}},
+		"show two":               {nil, []string{"deadletters", "show", "a", "b"}, []string{`"b"`}},
+		"redrive id and class":   {nil, []string{"deadletters", "redrive", "--class", "x", "a"}, []string{"--class"}},
 		"negative chats":         {nil, []string{"demo", "--chats", "-1"}, []string{"--chats"}},
 	} {
 		t.Run(name, func(t *testing.T) {
