@@ -243,7 +243,9 @@ func (d *reader) reading(out *connectors.Decoded, item connectors.JSON, i int) {
 	}
 	r.Source = d.at.rank
 	chat, _ := connectors.Valid(d.peek(item.Get("chat_id")))
-	r.OtherConversation = chat != "" && chat != d.at.conversation
+	if r.OtherConversation = chat != "" && chat != d.at.conversation; r.OtherConversation {
+		r.Elsewhere = d.KeepBytes([]byte(chat))
+	}
 }
 
 // appendPart appends schemas.Part(s).

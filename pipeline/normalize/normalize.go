@@ -27,6 +27,7 @@ type Config struct {
 	Texts          schemas.Lookup                       // of schemas by id, for messages that an older version wrote; may be nil
 	Decoders       map[string]func() connectors.Decoder // by platform
 	Index          *links.Index
+	Without        *Without      // whose messages are left out; nil: nobody's
 	Lookups        bool          // ask for link targets that no page has shown
 	CommitInterval time.Duration // longest time a message waits for its transaction
 	Once           bool
@@ -46,6 +47,7 @@ type Stats struct {
 	Pages, Messages, DeadLetters, Transactions, RawBytes atomic.Int64
 	Rebuilt                                              atomic.Int64 // pages read again to build the index
 	Asked                                                atomic.Int64 // link targets that were asked for
+	Erased                                               atomic.Int64 // readings, and pages of conversations, that were left out
 }
 
 // New makes a normalizer.
@@ -182,6 +184,7 @@ func (s *session) commit(ctx context.Context) error {
 	s.stats.DeadLetters.Add(s.count.dead)
 	s.stats.Asked.Add(s.count.asked)
 	s.stats.RawBytes.Add(s.count.bytes)
+	s.stats.Erased.Add(s.count.erased)
 	s.stats.Transactions.Add(1)
 	s.clear()
 	return nil
