@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"chatlake/cmd/worker"
+	"chatlake/connectors"
 )
 
 // tool is one run of the program.
@@ -22,6 +23,9 @@ type tool struct {
 	output string      // table or json
 	began  bool        // the command itself has begun: what failed before is about its arguments
 	broker atomic.Bool // an embedded broker runs in this process
+	found  bool        // a check, audit or comparison found something
+
+	decoders map[string]func() connectors.Decoder // of a replay; nil: those of this release
 }
 
 // cost says what ending at once costs.
@@ -40,7 +44,8 @@ func usagef(format string, args ...any) error { return usageError{fmt.Errorf(for
 // errInterrupted ends a command that was told to stop before it was done.
 var errInterrupted = errors.New("interrupted before it was done")
 
-// run gives the exit code: 0 done, 1 a fault while running, 2 arguments or settings that cannot be used.
+// run gives the exit code: 0 done, 1 a fault while running, 2 arguments or settings that cannot be used, 4 a check, audit or
+// comparison found something.
 func run(ctx context.Context, t *tool, args []string) int {
 	root := t.root()
 	root.SetArgs(args)
@@ -48,6 +53,8 @@ func run(ctx context.Context, t *tool, args []string) int {
 	switch {
 	case t.out.gone():
 		return 0 // nobody reads what we would say
+	case err == nil && t.found:
+		return 4
 	case err == nil:
 		return 0
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
@@ -80,6 +87,7 @@ func (t *tool) root() *cobra.Command {
 	})
 	root.PersistentFlags().StringVar(&t.output, "output", "table", "table for people, or json: one document for programs")
 	root.AddCommand(t.demoCommand(), t.upCommand(), t.simulateCommand(), t.topicsCommand(), t.containersCommand(), t.tailCommand())
+	root.AddCommand(t.replayCommand())
 	return root
 }
 

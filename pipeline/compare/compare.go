@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"chatlake/schemas"
@@ -29,8 +30,7 @@ type Report struct {
 	Unreadable int64    `json:"unreadable"` // records of both outputs
 	Unread     []string `json:"-"`          // the first of them
 
-	perField map[string]int
-	spare    []Sample // of fields that have their share
+	found map[string][]Sample // by field, or what else is the matter
 }
 
 // Sample is one difference. Field, and one of the values, are null where a whole record is missing or added; the other value
@@ -47,37 +47,39 @@ func (r *Report) Differs() bool {
 	return r.Changed+r.Missing+r.Added+r.Unreadable > 0
 }
 
-// Finish puts the report into its final form.
+// Finish puts the report into its final form. Each field has a sample before any has a second, those that differ least first:
+// one that differs everywhere does not hide another.
 func (r *Report) Finish() {
 	if r.Fields == nil {
 		r.Fields = map[string]int64{}
 	}
-	n := min(MaxSamples-len(r.Samples), len(r.spare))
-	r.Samples = append(r.Samples, r.spare[:n]...)
-	r.spare = nil
-	slices.SortStableFunc(r.Samples, func(a, b Sample) int { return cmp.Compare(a.RecordID, b.RecordID) })
-	if r.Samples == nil {
-		r.Samples = []Sample{}
+	names := slices.SortedFunc(maps.Keys(r.found), func(a, b string) int {
+		return cmp.Or(cmp.Compare(r.Fields[a], r.Fields[b]), cmp.Compare(a, b))
+	})
+	r.Samples = []Sample{}
+	for turn := range MaxSamples {
+		for _, name := range names {
+			if turn < len(r.found[name]) && len(r.Samples) < MaxSamples {
+				r.Samples = append(r.Samples, r.found[name][turn])
+			}
+		}
 	}
+	slices.SortStableFunc(r.Samples, func(a, b Sample) int { return cmp.Compare(a.RecordID, b.RecordID) })
 }
 
-// share is how many samples a field has before those of others.
-const share = 4
-
 func (r *Report) sample(s Sample) {
-	name := ""
-	if s.Field != nil {
-		name = *s.Field
-	}
-	if r.perField == nil {
-		r.perField = map[string]int{}
-	}
+	name := "+"
 	switch {
-	case r.perField[name] < share && len(r.Samples) < MaxSamples:
-		r.perField[name]++
-		r.Samples = append(r.Samples, s)
-	case len(r.spare) < MaxSamples:
-		r.spare = append(r.spare, s)
+	case s.Field != nil:
+		name = *s.Field
+	case s.New == nil:
+		name = "-"
+	}
+	if r.found == nil {
+		r.found = map[string][]Sample{}
+	}
+	if len(r.found[name]) < MaxSamples {
+		r.found[name] = append(r.found[name], s)
 	}
 }
 

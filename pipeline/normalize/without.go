@@ -81,20 +81,17 @@ func (w *Without) sender(platform, id string) bool {
 // fault reports whether a dead letter would name a conversation that is left out, by its key or by that of a container. No
 // such page is decoded, so what is left are records that are no pages.
 func (w *Without) fault(f *pipeline.Fault) bool {
-	if w == nil {
-		return false
-	}
-	return w.conversation(f.Conversation) || w.names(string(f.Container)) || w.names(f.Message)
+	return w != nil && (w.conversation(f.Conversation) || w.container(f.Container) || w.holds(f.Message))
 }
 
-// names reports whether a key or the text of an error holds the id of a conversation that is left out.
-func (w *Without) names(text string) bool {
-	for id := range w.conversations {
-		if strings.Contains(text, id) || strings.Contains(text, schemas.Part(id)) {
-			return true
-		}
+// container reports whether a container's key tells that it is of a conversation that is left out. That of a thread does not.
+func (w *Without) container(key schemas.ContainerKey) bool {
+	parts := strings.SplitN(string(key), "/", 4)
+	if len(parts) < 4 {
+		return false
 	}
-	return false
+	talk, _, _ := strings.Cut(parts[3], "!")
+	return w.conversation(schemas.ConversationKey(parts[0] + "/" + parts[1] + "/" + talk))
 }
 
 // reasonErased is the reason of links to what is left out, of forwards that lack it, and of issues about it.
@@ -143,7 +140,7 @@ func (w *Without) scrub(m *schemas.Message) {
 	if m.Text != nil {
 		text := *m.Text
 		w.ids(func(id string) bool {
-			if text = strings.ReplaceAll(text, "@"+id, "@"+reasonErased); len(id) >= clearlyID {
+			if len(id) >= clearlyID {
 				text = strings.ReplaceAll(text, id, reasonErased)
 			}
 			return false
@@ -173,9 +170,11 @@ func (w *Without) scrubMentions(m *schemas.Message) {
 		if v.ID == nil || !w.sender(m.Platform, *v.ID) {
 			continue
 		}
-		if m.Text != nil && v.Name != nil && *v.Name != "" {
-			text := strings.ReplaceAll(*m.Text, "@"+*v.Name, "@"+reasonErased)
-			m.Text = &text
+		for _, name := range [...]*string{v.Name, v.ID} {
+			if m.Text != nil && name != nil && *name != "" {
+				text := strings.ReplaceAll(*m.Text, "@"+*name, "@"+reasonErased)
+				m.Text = &text
+			}
 		}
 		m.Mentions = slices.Clone(m.Mentions)
 		m.Mentions[i] = schemas.Mention{Placeholder: v.Placeholder, IDType: v.IDType, IsAll: v.IsAll}
