@@ -106,7 +106,7 @@ func (e *proxyRefusal) Error() string {
 	}
 	s += fmt.Sprintf(" answers HTTP status %d %s", e.status, http.StatusText(e.status))
 	if e.status == http.StatusProxyAuthRequired {
-		return s + "; put its credentials into HTTPS_PROXY: http://user:password@host:port"
+		return s + "; put its credentials, or the right ones, into HTTPS_PROXY: http://user:password@host:port"
 	}
 	return s + "; check HTTPS_PROXY, NO_PROXY and what the proxy lets through"
 }

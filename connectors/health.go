@@ -200,7 +200,7 @@ func (h *Health) Read(api string) {
 	opened := false
 	for _, name := range [...]string{api, Platform} {
 		if s := h.scopes[name]; s != nil && s.closed != nil && s.closed.Refusal {
-			h.log.Info("the platform no longer refuses the app", "platform", h.platform, "api", name, "after", time.Since(s.closed.Since).Round(time.Second))
+			h.log.Info("the platform no longer refuses the app", h.named(name, "after", time.Since(s.closed.Since).Round(time.Second))...)
 			s.closed, s.probes = nil, 0
 			opened = true
 		}
@@ -304,6 +304,15 @@ func (h *Health) RefusedAll(code, message string) {
 	h.refuse(Platform, code, message)
 }
 
+// named gives what is logged of a scope: its API too, where it is of one alone.
+func (h *Health) named(name string, more ...any) []any {
+	attrs := []any{"platform", h.platform}
+	if name != Platform {
+		attrs = append(attrs, "api", name)
+	}
+	return append(attrs, more...)
+}
+
 func (h *Health) refuse(name, code, message string) {
 	s, now := h.scope(name), time.Now()
 	closed := s.closed != nil && s.closed.Refusal
@@ -313,7 +322,7 @@ func (h *Health) refuse(name, code, message string) {
 	s.closed.Code, s.closed.Message = code, message
 	if !closed || now.Sub(s.said) >= refusedTime {
 		s.said = now
-		h.log.Error("the platform refuses the app: its containers wait, and it is asked again once a minute", "platform", h.platform, "api", name, "code", code, "error", message)
+		h.log.Error("the platform refuses the app: its containers wait, and it is asked again once a minute", h.named(name, "code", code, "error", message)...)
 	}
 	if !closed {
 		h.notify()

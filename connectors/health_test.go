@@ -147,6 +147,16 @@ func TestListenersHearOfBothEnds(t *testing.T) {
 	})
 }
 
+// TestRefusalNamesItsScope: one of the whole app is of no API, and says none.
+func TestRefusalNamesItsScope(t *testing.T) {
+	var lines bytes.Buffer
+	h := connectors.NewHealth("test", slog.New(slog.NewTextHandler(&lines, nil)))
+	h.RefusedAll("10014", "the secret is refused")
+	if said := lines.String(); !strings.Contains(said, "refuses the app") || strings.Contains(said, "api=") {
+		t.Errorf("said %q", said)
+	}
+}
+
 // TestRefusals: the platform is closed as a whole, unless another API of it works; a page of it opens it.
 func TestRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

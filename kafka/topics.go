@@ -250,6 +250,7 @@ func (c *Client) VerifyTopics(ctx context.Context, topics []Topic) (partitions i
 				t.Name, len(topic.Partitions), topics[0].Name, partitions)
 		}
 	}
+	var said remarks
 	for _, t := range topics {
 		actual, warning, err := c.topicConfig(ctx, t.Name)
 		if err != nil {
@@ -263,13 +264,45 @@ func (c *Client) VerifyTopics(ctx context.Context, topics []Topic) (partitions i
 		for _, p := range found.topics[t.Name].Partitions {
 			replicas = len(p.Replicas)
 		}
-		said, err := compare(t, actual, replicas)
+		has, err := compare(t, actual, replicas)
 		if err != nil {
 			return 0, nil, err
 		}
-		warnings = append(warnings, said...)
+		said.add(t.Name, has)
 	}
-	return partitions, warnings, nil
+	return partitions, append(warnings, said.lines()...), nil
+}
+
+// remarks are what topics have that another value is advised for, with the topics that have it: what holds for all of a
+// prefix is one line, not five.
+type remarks []remark
+
+type remark struct {
+	has    string
+	topics []string
+}
+
+func (r *remarks) add(topic string, has []string) {
+	for _, h := range has {
+		i := slices.IndexFunc(*r, func(known remark) bool { return known.has == h })
+		if i < 0 {
+			i = len(*r)
+			*r = append(*r, remark{has: h})
+		}
+		(*r)[i].topics = append((*r)[i].topics, topic)
+	}
+}
+
+func (r remarks) lines() []string {
+	var lines []string
+	for _, one := range r {
+		topics := "topic " + one.topics[0] + " has "
+		if len(one.topics) > 1 {
+			topics = "topics " + strings.Join(one.topics, ", ") + " have "
+		}
+		lines = append(lines, topics+one.has)
+	}
+	return lines
 }
 
 // topicConfig reads a topic's configuration; a warning says why it cannot be read.
@@ -304,8 +337,9 @@ func (c *Client) topicConfig(ctx context.Context, name string) (config map[strin
 	return config, "", err
 }
 
-// compare refuses what can lose data. A key that the broker does not tell is not compared.
-func compare(t Topic, actual map[string]string, replicas int) (warnings []string, err error) {
+// compare refuses what can lose data, and names what the topic has that another value is advised for. A key that the broker
+// does not return is not compared.
+func compare(t Topic, actual map[string]string, replicas int) (has []string, err error) {
 	is := func(key, value string) bool { return actual[key] == "" || actual[key] == value }
 	raw := strings.HasSuffix(t.Name, rawPages)
 	refuse := func(key, want string) error {
@@ -324,14 +358,14 @@ func compare(t Topic, actual map[string]string, replicas int) (warnings []string
 		return nil, refuse(keyUnclean, "false")
 	}
 	if below(actual[keyMessage], t.Config[keyMessage]) {
-		warnings = append(warnings, fmt.Sprintf("topic %s has %s=%s: larger pages are asked for again in smaller ones, and what is larger even then is left out with a word; %s is advised",
-			t.Name, keyMessage, actual[keyMessage], t.Config[keyMessage]))
+		has = append(has, fmt.Sprintf("%s=%s: larger pages are asked for again in smaller ones, and what is larger even then is left out with a word; %s is advised",
+			keyMessage, actual[keyMessage], t.Config[keyMessage]))
 	}
 	if replicas >= 3 && below(actual[keyInSync], "2") {
-		warnings = append(warnings, fmt.Sprintf("topic %s has %d replicas and %s=%s: one broker's loss can lose records; 2 is advised",
-			t.Name, replicas, keyInSync, actual[keyInSync]))
+		has = append(has, fmt.Sprintf("%d replicas and %s=%s: one broker's loss can lose records; 2 is advised",
+			replicas, keyInSync, actual[keyInSync]))
 	}
-	return warnings, nil
+	return has, nil
 }
 
 // below compares decimal numbers; what is not told is not below.

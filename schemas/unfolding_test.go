@@ -11,8 +11,8 @@ import (
 	"chatlake/schemas"
 )
 
-// laughs is a schema of some hundred bytes a level, in which each level is used twice in the next.
-func laughs(name string, levels int) string {
+// doubling is a schema of some hundred bytes a level, in which each level is used twice in the next.
+func doubling(name string, levels int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `{"type":"record","name":%q,"namespace":"chatlake.v1","fields":[{"name":"x","type":`, name)
 	for i := range levels {
@@ -51,7 +51,7 @@ func short(t *testing.T, err error) {
 func TestSchemaThatUnfolds(t *testing.T) {
 	for _, name := range []string{"container", "Container"} {
 		for _, levels := range []int{10, 16, 20, 22, 28} {
-			text := laughs(name, levels)
+			text := doubling(name, levels)
 			d := schemas.NewDecoder(schemas.ContainerSchema, func(context.Context, int) (string, error) { return text, nil })
 			var err error
 			if size := allocated(func() { err = d.Decode(t.Context(), []byte{0, 0, 0, 0, 9, 0}, new(schemas.Container)) }); size > 16<<20 {

@@ -164,6 +164,9 @@ func (t *tool) printListed(rows []listed) error {
 	return err
 }
 
+// mostProblem is how much of a problem a table shows, in characters: our own messages end with the remedy.
+const mostProblem = 320
+
 func (r *listed) problem() string {
 	var parts []string
 	for _, p := range []*string{r.ErrorCode, r.ErrorMessage} {
@@ -174,7 +177,7 @@ func (r *listed) problem() string {
 	if len(parts) == 0 {
 		return "-"
 	}
-	return cut(strings.Join(parts, ": "), 160)
+	return cut(strings.Join(parts, ": "), mostProblem)
 }
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }

@@ -161,6 +161,7 @@ func TestABrokenLineAddsNothing(t *testing.T) {
 func TestIDsOfAnotherKindAreRefused(t *testing.T) {
 	env := topics(t, "unusual")
 	oneLine(t, chatlake(t, env, addChat("chat-17")...), 2, "chat-17", "does not begin with oc_", "--any-id")
+	oneLine(t, chatlake(t, env, addChat("oc_…")...), 2, "oc_…", "placeholder")
 	thread := []string{"containers", "add", "--platform", "feishu", "--kind", "thread", "--id", "om_1", "--conversation", "oc_1"}
 	oneLine(t, chatlake(t, env, thread...), 2, "om_1", "omt_", "--any-id")
 	lines := `{"platform":"feishu","kind":"chat","id":"oc_1"}` + "\n" + `{"platform":"feishu","kind":"chat","id":"omt_1"}`

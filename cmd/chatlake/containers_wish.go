@@ -153,6 +153,8 @@ func checkID(what, id string) error {
 		return fmt.Errorf("%s %q is not UTF-8", what, id)
 	case worker.Within(id) != "":
 		return fmt.Errorf("%s %q holds a blank, control or invisible character (%s)", what, id, worker.Within(id))
+	case worker.Placeholder(id):
+		return fmt.Errorf("%s %q is the placeholder of an example: put your own in its place", what, id)
 	case len(id) > maxID:
 		return fmt.Errorf("%s of %d bytes is longer than %d", what, len(id), maxID)
 	}

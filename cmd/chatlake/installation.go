@@ -21,8 +21,8 @@ type installation struct {
 	dir     string         // absolute
 }
 
-// openInstallation starts broker and registry and makes the topics. want gives prefix and partitions; how to reach the
-// cluster is filled in.
+// openInstallation starts broker and registry and makes the topics. want gives what they are to be and how to
+// log; how to reach the cluster is filled in.
 func openInstallation(ctx context.Context, c local.Config, want worker.Cluster) (*installation, error) {
 	dir, err := filepath.Abs(c.Dir)
 	if err != nil {
@@ -35,7 +35,7 @@ func openInstallation(ctx context.Context, c local.Config, want worker.Cluster) 
 	}
 	i := &installation{server: server, dir: dir, cluster: worker.Cluster{
 		Brokers: server.Brokers(), RegistryURL: server.RegistryURL(),
-		Prefix: want.Prefix, Partitions: want.Partitions, LogLevel: want.LogLevel, LogFormat: want.LogFormat,
+		Prefix: want.Prefix, Partitions: want.Partitions, MaxMessage: want.MaxMessage, LogLevel: want.LogLevel, LogFormat: want.LogFormat,
 	}}
 	err = i.run(ctx, func(ctx context.Context) (err error) {
 		ctx, cancel := context.WithTimeout(ctx, prepareTime)

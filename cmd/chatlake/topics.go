@@ -57,12 +57,12 @@ func (t *tool) topicsCreate(ctx context.Context) error {
 	if t.json() {
 		return printJSON(t.out, r, true)
 	}
-	rows := [][]string{{"TOPIC", ""}}
+	rows := [][]string{{"TOPIC", "STATE"}}
 	for _, topic := range r.Created {
 		rows = append(rows, []string{topic, "created"})
 	}
 	for _, topic := range r.Existing {
-		rows = append(rows, []string{topic, "was there"})
+		rows = append(rows, []string{topic, "exists"})
 	}
 	if err := printTable(t.out, rows); err != nil {
 		return err

@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -51,16 +52,40 @@ func TestTopicsThatExist(t *testing.T) {
 // TestMessageBytesOfTopics: what a cluster's policy allows may be less than the default.
 func TestMessageBytesOfTopics(t *testing.T) {
 	env := append(installation(t), "TOPIC_PREFIX=small", "TOPIC_PARTITIONS=1", "TOPIC_MAX_MESSAGE_BYTES=8388608")
-	ok(t, env, "topics", "create")
-	cl, err := kgo.NewClient(kgo.SeedBrokers(brokerOf(env)))
+	if said := ok(t, env, "topics", "create"); !strings.Contains(said, "STATE") {
+		t.Errorf("a column without a name: %s", said)
+	}
+	takesMessagesOf(t, brokerOf(env), "small", "8388608")
+	if r := chatlake(t, env[:len(env)-1], "containers", "list"); strings.Count(r.stderr, "max.message.bytes=8388608") != 1 || strings.Count(r.stderr, "small.") != 5 {
+		t.Errorf("five topics with one thing to say of them: %s", r.stderr)
+	}
+	for _, wrong := range []string{"0", "1000", "999999999", "many"} {
+		oneLine(t, chatlake(t, append(env, "TOPIC_MAX_MESSAGE_BYTES="+wrong), "topics", "create"), 2, "TOPIC_MAX_MESSAGE_BYTES")
+	}
+}
+
+// TestUpMakesTopicsAsTheSettingsSay: up shows the setting in its help.
+func TestUpMakesTopicsAsTheSettingsSay(t *testing.T) {
+	up, r, err := startUp([]string{"TOPIC_PREFIX=own", "TOPIC_MAX_MESSAGE_BYTES=1048588"}, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer up.stop()
+	takesMessagesOf(t, r.Brokers, "own", "1048588")
+}
+
+// takesMessagesOf wants every topic of a prefix to take messages of so many bytes.
+func takesMessagesOf(t *testing.T, broker, prefix, bytes string) {
+	t.Helper()
+	cl, err := kgo.NewClient(kgo.SeedBrokers(broker))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer cl.Close()
 	request := kmsg.NewPtrDescribeConfigsRequest()
-	for _, name := range []string{"small.containers", "small.checkpoints", "small.raw.pages", "small.messages", "small.deadletters"} {
+	for _, name := range []string{"containers", "checkpoints", "raw.pages", "messages", "deadletters"} {
 		resource := kmsg.NewDescribeConfigsRequestResource()
-		resource.ResourceType, resource.ResourceName, resource.ConfigNames = kmsg.ConfigResourceTypeTopic, name, []string{"max.message.bytes"}
+		resource.ResourceType, resource.ResourceName, resource.ConfigNames = kmsg.ConfigResourceTypeTopic, prefix+"."+name, []string{"max.message.bytes"}
 		request.Resources = append(request.Resources, resource)
 	}
 	answer, err := request.RequestWith(t.Context(), cl)
@@ -68,12 +93,9 @@ func TestMessageBytesOfTopics(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range answer.Resources {
-		if len(r.Configs) != 1 || *r.Configs[0].Value != "8388608" {
+		if len(r.Configs) != 1 || *r.Configs[0].Value != bytes {
 			t.Errorf("%s: %+v", r.ResourceName, r.Configs)
 		}
-	}
-	for _, wrong := range []string{"0", "1000", "999999999", "many"} {
-		oneLine(t, chatlake(t, append(env, "TOPIC_MAX_MESSAGE_BYTES="+wrong), "topics", "create"), 2, "TOPIC_MAX_MESSAGE_BYTES")
 	}
 }
 

@@ -37,6 +37,9 @@ func Cut(s string) (cut, what string) {
 	return cut, strings.Join(seen[:min(len(seen), 3)], ", ")
 }
 
+// Placeholder reports whether an id or credential is one that documentation shows, such as cli_…, pasted as it stands.
+func Placeholder(s string) bool { return strings.ContainsRune(s, '…') }
+
 // Within names the first blank or invisible character within an id or credential, "" where there is none.
 func Within(s string) string {
 	for _, r := range s {

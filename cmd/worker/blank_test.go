@@ -220,3 +220,13 @@ func TestArgumentsThatAreSettingsAreMasked(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestPlaceholder: the blocks of README, pasted as they stand.
+func TestPlaceholder(t *testing.T) {
+	t.Setenv("FEISHU_APP_ID", "cli_…")
+	t.Setenv("FEISHU_APP_SECRET", "…")
+	err := worker.Load(new(worker.ToolSettings))
+	if err == nil || !strings.Contains(err.Error(), "FEISHU_APP_ID is the placeholder") || worker.ExitCode(err, 1) != 2 {
+		t.Errorf("got %v", err)
+	}
+}

@@ -118,6 +118,9 @@ func (n *Connection) verify(ctx context.Context, c *Cluster, output string, logg
 	}
 	return settle(ctx, waited, func() (err error) {
 		total, warnings, err := n.Client.VerifyTopics(ctx, c.topics(output, true))
+		if err != nil && absent(err) { // it answered a moment ago, and has gone
+			return unreachable(err)
+		}
 		if err != nil {
 			return err
 		}

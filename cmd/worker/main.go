@@ -103,6 +103,10 @@ func OneLine(err error) string { return strings.Join(strings.Fields(err.Error())
 // stopTime is how long a program may take to stop; it is then ended, as its orchestrator would do soon after.
 const stopTime = 10 * time.Second
 
+// oneSignal is the time in which signals are one and the same: timeout(1) sends its own to the program and again to the group
+// that the program is in.
+const oneSignal = 250 * time.Millisecond
+
 // cutWorker is what it costs to end a worker at once: Kafka keeps what was committed, and what was not stays open.
 const cutWorker = "what was not committed is done again; until the open transactions time out (a minute), readers and the next worker of the group wait at them"
 
@@ -120,13 +124,19 @@ func Signals(parent context.Context, cost func() string) (context.Context, func(
 		case <-done:
 			return
 		}
-		why := "not stopped within " + stopTime.String()
-		select {
-		case <-signals:
-			why = "stopped at once, by a second signal"
-		case <-time.After(stopTime):
-		case <-done:
-			return
+		why, end, first := "not stopped within "+stopTime.String(), time.After(stopTime), time.Now()
+		for waiting := true; waiting; {
+			select {
+			case <-signals:
+				if time.Since(first) < oneSignal {
+					continue
+				}
+				why, waiting = "stopped at once, by a second signal", false
+			case <-end:
+				waiting = false
+			case <-done:
+				return
+			}
 		}
 		fmt.Fprintf(os.Stderr, "%s: %s\n", why, cost())
 		os.Exit(1)

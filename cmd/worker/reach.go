@@ -21,6 +21,7 @@ const (
 
 // reach asks a cluster until it answers or ctx ends, and tells whether it had to wait. It says so once.
 func reach(ctx context.Context, ping func(context.Context) error, logger *slog.Logger) (waited bool, err error) {
+	var said error // the last that says more than that no answer came in time
 	for ; ; waited = true {
 		asked, cancel := context.WithTimeout(ctx, pingTime)
 		err := ping(asked)
@@ -31,6 +32,9 @@ func reach(ctx context.Context, ping func(context.Context) error, logger *slog.L
 		if !absent(err) {
 			return waited, unreachable(err)
 		}
+		if said == nil || !errors.Is(err, context.DeadlineExceeded) {
+			said = err
+		}
 		if !waited {
 			if until, ok := ctx.Deadline(); ok {
 				logger.Warn("no broker answers yet: asked again, as 'chatlake up' may be starting; else check KAFKA_BROKERS", "for", time.Until(until).Round(time.Second), "error", err)
@@ -38,9 +42,9 @@ func reach(ctx context.Context, ping func(context.Context) error, logger *slog.L
 		}
 		if !pause(ctx, reachEvery) {
 			if errors.Is(context.Cause(ctx), context.DeadlineExceeded) {
-				return waited, unreachable(err)
+				return waited, unreachable(said)
 			}
-			return waited, fmt.Errorf("%w: %w", context.Cause(ctx), err)
+			return waited, fmt.Errorf("%w: %w", context.Cause(ctx), said)
 		}
 	}
 }

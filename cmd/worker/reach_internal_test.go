@@ -23,9 +23,15 @@ func TestReach(t *testing.T) {
 		took    time.Duration
 		failure error
 	}{
-		"answers":    {func(time.Time) error { return nil }, false, 0, nil},
-		"starts":     {func(began time.Time) error { return until(began, 12*time.Second, refusedDial) }, true, 12 * time.Second, nil},
-		"never":      {func(time.Time) error { return refusedDial }, true, startTime, syscall.ECONNREFUSED},
+		"answers": {func(time.Time) error { return nil }, false, 0, nil},
+		"starts":  {func(began time.Time) error { return until(began, 12*time.Second, refusedDial) }, true, 12 * time.Second, nil},
+		"never":   {func(time.Time) error { return refusedDial }, true, startTime, syscall.ECONNREFUSED},
+		"never, at last without a word": {func(began time.Time) error {
+			if err := until(began, 20*time.Second, refusedDial); err != nil {
+				return err
+			}
+			return context.DeadlineExceeded
+		}, true, startTime, syscall.ECONNREFUSED},
 		"refuses us": {func(time.Time) error { return errRefused }, false, 0, errRefused},
 		"starts, refuses": {func(began time.Time) error {
 			if err := until(began, 5*time.Second, refusedDial); err != nil {

@@ -189,6 +189,9 @@ func (n *notes) tidy(f Field) error {
 	if point := Within(within); f.Exact && point != "" {
 		return &SettingError{f.Name, "holds a blank or invisible character (" + point + "): copy it again"}
 	}
+	if f.Exact && !f.Secret && Placeholder(cut) {
+		return &SettingError{f.Name, "is the placeholder of an example: put your own in its place"}
+	}
 	if cut == "" && f.Name != "HTTP_ADDR" {
 		if err := os.Unsetenv(f.Name); err != nil {
 			return &SettingError{f.Name, "cannot be read: " + err.Error()}

@@ -1,9 +1,11 @@
 package extract
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"chatlake/connectors"
@@ -17,7 +19,10 @@ type gateOf struct {
 }
 
 // queueOf are those that wait for one, in the order in which they came. What no longer waits there is passed over.
-type queueOf struct{ items []*live }
+type queueOf struct {
+	items  []*live
+	probes int
+}
 
 func (q *queueOf) peek() *live {
 	for len(q.items) > 0 && q.items[0].where != gated {
@@ -104,7 +109,7 @@ func (s *session) fill(ctx context.Context, start starter, lane int, wanted []bo
 	if _, closed := l.platform.health.Closed(l.api); closed {
 		return
 	}
-	for !w.empty() {
+	for !w.empty() && s.committing < s.Workers {
 		if !s.places.take(lane, s) {
 			wanted[lane] = true
 			return
@@ -139,8 +144,21 @@ func (s *session) probe(ctx context.Context, start starter, wanted []bool) time.
 			continue
 		}
 		s.startRead(ctx, start, l, &g)
+		s.probed(g)
 	}
 	return wait
+}
+
+// probed has whoever waits for a scope take turns: the one that asks now waits behind the others afterwards. mu is held.
+func (s *session) probed(g gateOf) {
+	for other, q := range s.gates {
+		if other.platform == g.platform {
+			q.peek()
+		}
+	}
+	if q := s.gates[g]; q != nil {
+		q.probes++
+	}
 }
 
 // closedGates gives the scopes that may have to be asked again: a platform as a whole, or else its lanes and what its
@@ -176,28 +194,40 @@ func (s *session) laneAt(g gateOf) int {
 	return -1
 }
 
-// candidate gives a container that can ask a scope: one that waits for it before one that has not tried. mu is held.
+// candidate gives a container that can ask a scope. Those that wait for it and those that have not tried take turns: a scope
+// may be out, or refuse, for all that wait and for nobody else. mu is held.
 func (s *session) candidate(g gateOf) *live {
+	turn := 0
+	var waits *live
 	if q := s.gates[g]; q != nil {
-		if l := q.peek(); l != nil {
-			return l
-		}
+		turn, waits = q.probes, q.peek()
 	}
-	for i, l := range s.lanes {
-		if l.platform != g.platform || g.scope != connectors.Platform && l.api != g.scope {
-			continue
-		}
-		if w := &s.work[i]; !w.empty() {
-			for _, q := range [...]*queue{&w.due, &w.begun, &w.fresh} {
-				if l := q.peek(); l != nil {
-					return l
-				}
-			}
-		}
+	if waits != nil && turn%2 == 0 {
+		return waits
+	}
+	if l := s.untried(g, turn/2); l != nil || waits != nil {
+		return cmp.Or(l, waits)
 	}
 	if g.scope == connectors.Platform {
 		for other, q := range s.gates {
 			if l := q.peek(); l != nil && other.platform == g.platform {
+				return l
+			}
+		}
+	}
+	return nil
+}
+
+// untried gives a container that is queued in a lane of a scope, beginning with another lane at each turn. mu is held.
+func (s *session) untried(g gateOf, turn int) *live {
+	for i := range s.lanes {
+		i = (i + turn) % len(s.lanes)
+		if l := s.lanes[i]; l.platform != g.platform || g.scope != connectors.Platform && l.api != g.scope {
+			continue
+		}
+		w := &s.work[i]
+		for _, q := range [...]*queue{&w.due, &w.begun, &w.fresh} {
+			if l := q.peek(); l != nil {
 				return l
 			}
 		}
@@ -250,8 +280,9 @@ func (s *session) startRead(ctx context.Context, start starter, l *live, probe *
 		r.probe, r.probes = probe.scope, true
 		own = connectors.WithProbe(own, probe.scope)
 	}
+	r.leave = sync.OnceFunc(func() { s.places.release(lane) })
 	start(func(ctx context.Context) error {
-		defer s.places.release(lane)
+		defer r.leave()
 		defer stop(nil)
 		return s.read(ctx, own, r)
 	})
@@ -278,7 +309,7 @@ func (s *session) closeAll(ctx context.Context, start starter) {
 func (s *session) begin(l *live, stop context.CancelCauseFunc) *reading {
 	e, c, cp := s.all[l.key], l.container, l.checkpoint
 	p := s.platforms[c.Platform]
-	r := &reading{platform: p, api: schemas.PageType(c.Platform, c.Kind), key: l.key, live: l, container: *c}
+	r := &reading{platform: p, api: schemas.PageType(c.Platform, c.Kind), began: s.Now(), key: l.key, live: l, container: *c}
 	if spelling := s.spellings[c.ConversationID]; c.Kind == schemas.KindMessages && c.ID == c.ConversationID && spelling != "" {
 		r.container.ID = spelling
 	}

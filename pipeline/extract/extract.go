@@ -55,6 +55,7 @@ type Extractor struct {
 	names     []string // of the platforms that are on, sorted
 	platforms map[string]*platform
 	lanes     []lane
+	busy      []int   // by lane, containers that are queued or running; guarded by mu
 	places    *places // over all partitions
 	room      *connectors.Room
 	stats     Stats
@@ -70,7 +71,6 @@ type platform struct {
 	Platform
 	name     string
 	health   *connectors.Health
-	busy     int      // containers that are queued or running, guarded by Extractor.mu
 	patience patience // guarded by Extractor.mu
 	row      row      // guarded by Extractor.mu
 }
@@ -93,6 +93,7 @@ func New(c Config) *Extractor {
 		e.platforms[name] = p
 		e.lanes = append(e.lanes, lanesOf(p)...)
 	}
+	e.busy = make([]int, len(e.lanes))
 	e.places = newPlaces(c.Workers, len(e.lanes))
 	return e
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/pipeline"
 	"chatlake/pipeline/extract"
 	"chatlake/pipeline/memlog"
 	"chatlake/schemas"
@@ -245,5 +246,53 @@ func TestSessionsShareALane(t *testing.T) {
 				t.Error(err)
 			}
 		}
+	})
+}
+
+// stuck is a log whose transactions take long from a time on, as where the leader of its partition is out.
+type stuck struct {
+	pipeline.Log
+	from time.Time
+}
+
+func (s stuck) Commit(ctx context.Context, records []schemas.Record, next int64) error {
+	if time.Now().After(s.from) {
+		time.Sleep(55 * time.Second)
+	}
+	return s.Log.Commit(ctx, records, next)
+}
+
+// TestPartitionThatDoesNotCommitLeavesTheOthers: its pages wait for a transaction, and hold no place meanwhile.
+func TestPartitionThatDoesNotCommitLeavesTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 2, memlog.Faults{})
+		r.conf.Once = false
+		r.book.before = hang(100 * time.Millisecond)
+		for p := range int32(2) {
+			for i := range 100 {
+				c := r.chatIn(p, i)
+				r.book.pages[c.ID] = 1_000_000
+				r.add(c)
+			}
+		}
+		e := extract.New(r.conf)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 2)
+		out := stuck{r.log.Own(topics.Containers, 0), time.Now().Add(10 * time.Second)}
+		go func() { done <- e.Partition(ctx, out) }()
+		go func() { done <- e.Partition(ctx, r.log.Own(topics.Containers, 1)) }()
+		time.Sleep(15 * time.Second)
+		before := len(r.log.Records(topics.RawPages, 1))
+		time.Sleep(10 * time.Second)
+		if n := len(r.log.Records(topics.RawPages, 1)) - before; n < 2000 {
+			t.Errorf("%d pages of the other partition in 10 s", n)
+		}
+		cancel()
+		for range 2 {
+			if err := <-done; !errors.Is(err, context.Canceled) {
+				t.Error(err)
+			}
+		}
+		r.check()
 	})
 }

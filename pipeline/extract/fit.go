@@ -45,14 +45,17 @@ func (s *session) smaller(r *reading, p *connectors.Page, size int) {
 	})
 }
 
-// passed notes that messages of a page that did not fit have been committed. mu is held.
-func (l *live) passed(items int) {
+// passed notes that messages of a page that did not fit have been committed. The pages of the rest of it double, and are full
+// again behind its end, or behind a message that no page holds: most likely that was all that was too large. mu is held.
+func (l *live) passed(items int, hollow bool) {
 	if l.limit == 0 {
 		return
 	}
-	if l.left -= items; l.left <= 0 || items == 0 {
+	if l.left -= items; l.left <= 0 || items == 0 || hollow {
 		l.limit, l.left = 0, 0
+		return
 	}
+	l.limit = min(2*l.limit, l.left)
 }
 
 // fit gives a draft that is smaller where a record of the last one was larger than its topic takes: errSmaller where smaller

@@ -12,36 +12,38 @@ import (
 	"chatlake/schemas"
 )
 
-// held is an ownership that sees a topic only up to a last stable offset, until a time: what a transaction that another
+// capped is an ownership that sees a topic only up to a last stable offset, until a time: what a transaction that another
 // producer left open (a normalizer that was killed: 60 s) does to all read_committed readers of the partition.
-type held struct {
+type capped struct {
 	*memlog.Partition
 	topic  string
 	stable int64
 	until  time.Time
 }
 
-func (h *held) cap(topic string, end int64) int64 {
+func (h *capped) cap(topic string, end int64) int64 {
 	if topic == h.topic && time.Now().Before(h.until) {
 		return min(end, h.stable)
 	}
 	return end
 }
 
-func (h *held) Offsets(ctx context.Context, topic string) (start, stable int64, err error) {
+func (h *capped) Offsets(ctx context.Context, topic string) (start, stable int64, err error) {
 	start, stable, err = h.Partition.Offsets(ctx, topic)
 	return start, h.cap(topic, stable), err
 }
 
-type heldReader struct {
-	h     *held
+type cappedReader struct {
+	h     *capped
 	topic string
 	next  int64
 }
 
-func (h *held) Reader(topic string, from int64) pipeline.Reader { return &heldReader{h, topic, from} }
+func (h *capped) Reader(topic string, from int64) pipeline.Reader {
+	return &cappedReader{h, topic, from}
+}
 
-func (r *heldReader) Read(ctx context.Context, wait time.Duration, maxBytes int) (pipeline.Batch, error) {
+func (r *cappedReader) Read(ctx context.Context, wait time.Duration, maxBytes int) (pipeline.Batch, error) {
 	b, err := r.h.Partition.Reader(r.topic, r.next).Read(ctx, 0, maxBytes)
 	if err != nil {
 		return b, err
@@ -76,7 +78,7 @@ func TestOnceWaitsForHiddenContainers(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.add(hidden) // committed, but behind the open transaction
-		own := &held{r.log.Own(topics.Containers, 0), topics.Containers, seen, time.Now().Add(time.Minute)}
+		own := &capped{r.log.Own(topics.Containers, 0), topics.Containers, seen, time.Now().Add(time.Minute)}
 		began := time.Now()
 		if err := extract.New(r.conf).Partition(t.Context(), own); err != nil {
 			t.Fatal(err)
@@ -101,7 +103,7 @@ func TestHiddenCheckpointsRepeatNoPage(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		own := &held{r.log.Own(topics.Containers, 0), topics.Checkpoints, end - 2, time.Now().Add(time.Minute)}
+		own := &capped{r.log.Own(topics.Containers, 0), topics.Checkpoints, end - 2, time.Now().Add(time.Minute)}
 		if err := extract.New(r.conf).Partition(t.Context(), own); err != nil {
 			t.Fatal(err)
 		}

@@ -148,6 +148,18 @@ func TestPagesThatDoNotFit(t *testing.T) {
 				if n := strings.Count(lines.String(), "max.message.bytes of the topic"); n < len(f.holes) || len(f.holes) == 0 && n > 0 {
 					t.Errorf("%d lines with a remedy:\n%s", n, lines.String())
 				}
+				holes := len(f.holes)
+				if f.state == schemas.StateFailed {
+					holes-- // the container's state tells of the last one
+				}
+				if len(k.dead) != holes {
+					t.Errorf("%d dead letters for %d holes that no state tells of", len(k.dead), holes)
+				}
+				for _, d := range k.dead {
+					if d.ErrorClass != connectors.CodeTooLarge || deref(d.ContainerKey) != c.Key || deref(d.PageID) == "" {
+						t.Errorf("%+v", d)
+					}
+				}
 			})
 		})
 	}

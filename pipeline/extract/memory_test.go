@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"chatlake/pipeline"
 	"chatlake/pipeline/extract"
 	"chatlake/pipeline/memlog"
 	"chatlake/schemas"
@@ -34,6 +35,19 @@ func (r *rig) endedThreads(n int) {
 	}
 }
 
+// followed is a log that tells when the topic of containers is read from where its beginning was read to.
+type followed struct {
+	pipeline.Log
+	from chan struct{}
+}
+
+func (f *followed) Reader(topic string, from int64) pipeline.Reader {
+	if topic == topics.Containers && from > 0 {
+		close(f.from)
+	}
+	return f.Log.Reader(topic, from)
+}
+
 // TestMemoryOfEndedContainers: what a partition of 100,000 containers that have all ended costs a process that owns it, and
 // how long it takes to take it over (2 s are promised; a test does not hold a clock to that).
 func TestMemoryOfEndedContainers(t *testing.T) {
@@ -56,12 +70,10 @@ func TestMemoryOfEndedContainers(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	done := make(chan error)
-	own := r.log.Own(topics.Containers, 0)
+	own := &followed{r.log.Own(topics.Containers, 0), make(chan struct{})}
 	e = extract.New(r.conf)
 	go func() { done <- e.Partition(ctx, own) }()
-	for own.Beats() < 3 { // it has read the topics and follows them
-		runtime.Gosched()
-	}
+	<-own.from // it has read the topics and follows them
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	per := float64(after.HeapAlloc-before.HeapAlloc) / n

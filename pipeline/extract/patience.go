@@ -23,17 +23,19 @@ func (e *Extractor) useful(p *platform) {
 	p.patience = patience{}
 }
 
-// useless says that a platform was asked and gave nothing useful, and when it is to be asked again. With Once, it gives an
-// error once that has gone on for longer than Patience. Time in which nobody asked does not count.
-func (e *Extractor) useless(p *platform, until time.Time, why *connectors.Error) error {
+// useless says that a platform was asked for a page and gave nothing useful, and when it is to be asked again. With Once, it
+// gives an error once that has gone on for longer than Patience. Time in which nobody asked does not count; a call may take
+// minutes.
+func (e *Extractor) useless(r *reading, until time.Time, why *connectors.Error) error {
+	p := r.platform
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	now, run := e.Now(), &p.patience
-	switch {
+	switch asked := r.began.Sub(run.until); {
 	case run.since.IsZero():
 		run.since = now
-	case now.Sub(run.until) > idle:
-		run.since = run.since.Add(now.Sub(run.until))
+	case asked > idle:
+		run.since = run.since.Add(asked)
 	}
 	if until.After(run.until) {
 		run.until = until

@@ -67,3 +67,20 @@ func TestPatienceCountsProbes(t *testing.T) {
 		r.check()
 	})
 }
+
+// TestPatienceCountsCallsThatTakeLong: a call that is throttled again and again, or that hangs, takes minutes before it is
+// given up. That is time in which the platform was asked.
+func TestPatienceCountsCallsThatTakeLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, 1, memlog.Faults{})
+		r.book.before = hang(7 * time.Minute)
+		r.book.fail = func(*schemas.Container, int64, int) error { return unavailable("99991400") }
+		r.add(r.chat(0))
+		began := time.Now()
+		err := r.session(t.Context())
+		mustContain(t, err, "feishu", "EXTRACTOR_PATIENCE", "99991400")
+		if took := time.Since(began); took < 15*time.Minute || took > 30*time.Minute {
+			t.Errorf("it took %v", took)
+		}
+	})
+}

@@ -24,11 +24,13 @@ const codeSource = "source_error"
 type reading struct {
 	platform   *platform
 	api        string // that its pages come from
+	began      time.Time
 	key        schemas.ContainerKey
 	live       *live
 	container  schemas.Container // as it was when the task began
 	checkpoint schemas.Checkpoint
 	old        *schemas.Checkpoint // of an earlier epoch that was begun and never came to its end
+	leave      func()              // gives its place back
 	probes     bool                // it asks whether probe answers again
 	probe      string
 	memory     any
@@ -69,6 +71,7 @@ func (s *session) read(parent, ctx context.Context, r *reading) error {
 		return s.ends(parent, ctx, r, s.refused(ctx, r, page))
 	default:
 		s.answered(r)
+		defer s.asked(r)()
 		return s.ends(parent, ctx, r, s.commitPage(ctx, r, page))
 	}
 	if parent.Err() != nil {
@@ -79,6 +82,21 @@ func (s *session) read(parent, ctx context.Context, r *reading) error {
 		return nil
 	}
 	return s.ends(parent, ctx, r, s.fails(ctx, r, err))
+}
+
+// asked gives the place of a reading back whose page is there: a partition whose transactions take long must not keep others
+// from being read. A session goes on reading while it has fewer than Workers pages to commit; done counts one off.
+func (s *session) asked(r *reading) (done func()) {
+	r.leave()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.committing++
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.committing--
+		s.nudge()
+	}
 }
 
 // ends ends a reading whose last step came to err, unless that has ended it. What errChanged stopped is queued again.
@@ -202,7 +220,7 @@ func (s *session) pause(ctx context.Context, r *reading, why *connectors.Error) 
 		d = min(why.RetryAfter, mostPause)
 	}
 	until := s.Now().Add(d)
-	if err := s.useless(r.platform, until, why); err != nil {
+	if err := s.useless(r, until, why); err != nil {
 		return err
 	}
 	if r.checkpoint.State == schemas.StateWaiting && deref(r.checkpoint.ErrorCode) == why.Code {
@@ -230,7 +248,7 @@ func (s *session) pause(ctx context.Context, r *reading, why *connectors.Error) 
 func (s *session) waitsFor(ctx context.Context, r *reading, scope string, why *connectors.Error) error {
 	if !why.Out || r.probes {
 		gate, _ := r.platform.health.Closed(scope)
-		if err := s.useless(r.platform, gate.Next, why); err != nil {
+		if err := s.useless(r, gate.Next, why); err != nil {
 			return err
 		}
 	}

@@ -33,6 +33,7 @@ const (
 type draft struct {
 	page    connectors.Page
 	hollow  bool // the page's body does not fit
+	holed   bool // a dead letter tells of a message that no page holds
 	short   int  // how often the checkpoint was shortened
 	parts   []part
 	records []schemas.Record
@@ -138,7 +139,7 @@ func (s *session) committed(r *reading, d *draft) {
 	}
 	if e := s.all[r.key]; r.checkpoint.Epoch >= e.epoch {
 		r.live.memory, r.live.calls = p.Next.Memory, 0
-		r.live.passed(p.Items)
+		r.live.passed(p.Items, d.hollow)
 	}
 	s.mu.Unlock()
 	s.end(r, nil)
@@ -190,12 +191,29 @@ func (s *session) found(r *reading, d *draft, page *schemas.Page, add func(schem
 	return nil
 }
 
+// hole has a dead letter tell of a message that no page holds, where neither the container's state nor another one does.
+func (d *draft) hole(page *schemas.Page) {
+	p := &d.page
+	if p.Error != connectors.CodeTooLarge || p.Failed != nil || len(p.Missing) > 0 || d.holed {
+		return
+	}
+	d.holed = true
+	why := fmt.Sprintf("is longer than the %d MiB that are read", connectors.MaxBody>>20)
+	if d.hollow {
+		why = "does not fit into its topic; " + remedy
+	}
+	p.Missing = append(p.Missing, connectors.Failed{
+		Class: connectors.CodeTooLarge, Message: fmt.Sprintf("the answer to %.300q, with one message, %s", page.Request, why),
+	})
+}
+
 // missing adds the dead letters of messages that were asked for by id and that the platform does not give. A look-up has none:
 // there the link says what became of its target.
 func (s *session) missing(r *reading, d *draft, page *schemas.Page, add func(schemas.Record, partKind, int)) error {
 	if r.container.Cause == schemas.CauseLookup {
 		return nil
 	}
+	d.hole(page)
 	for i, f := range d.page.Missing {
 		rec, err := s.deadLetter(pipeline.DeadLetter(pipeline.Fault{
 			Stage: schemas.StageExtract, Class: f.Class, Message: f.Message, Conversation: r.conversation(), Container: r.key,

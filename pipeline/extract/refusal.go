@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/schemas"
 )
 
 // Containers that are refused one after another with one code that is not about a single conversation show that the platform
@@ -22,7 +23,7 @@ const (
 // row is refusals with one code, with nothing answered in between.
 type row struct {
 	code  string
-	n     int
+	keys  []schemas.ContainerKey
 	holds []*hold // those not yet committed
 	at    time.Time
 }
@@ -81,10 +82,12 @@ func (e *Extractor) line(p *platform, h *hold) (verdicts []verdict) {
 		verdicts = p.row.take(false)
 		p.row = row{code: why.Code}
 	}
-	p.row.n++
+	if !slices.Contains(p.row.keys, h.r.key) { // it may be asked for again while it is held, or by the next session
+		p.row.keys = append(p.row.keys, h.r.key)
+	}
 	p.row.at = e.Now()
 	p.row.holds = append(p.row.holds, h)
-	if p.row.n < rowLength {
+	if len(p.row.keys) < rowLength {
 		return verdicts
 	}
 	p.health.RefusedAll(why.Code, why.Message)
@@ -129,12 +132,26 @@ func (e *Extractor) flush() {
 	var verdicts []verdict
 	e.mu.Lock()
 	for _, p := range e.platforms {
-		if len(p.row.holds) > 0 && p.busy == 0 && e.loading == 0 && e.Now().Sub(p.row.at) >= rowTime {
+		if len(p.row.holds) > 0 && !e.reads(p) && e.loading == 0 && e.Now().Sub(p.row.at) >= rowTime {
 			verdicts = append(verdicts, p.row.take(false)...)
 		}
 	}
 	e.mu.Unlock()
 	e.post(verdicts)
+}
+
+// reads reports whether anything is left to do for a platform, but for what waits for an API that the app may not use: an outage
+// ends, that may not. mu is held.
+func (e *Extractor) reads(p *platform) bool {
+	for i, l := range e.lanes {
+		if l.platform != p || e.busy[i] == 0 {
+			continue
+		}
+		if gate, closed := p.health.Closed(l.api); !closed || !gate.Refusal {
+			return true
+		}
+	}
+	return false
 }
 
 // post hands verdicts to the sessions of their containers. No lock is held.

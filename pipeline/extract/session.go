@@ -24,19 +24,20 @@ type session struct {
 	wake     chan struct{} // something changed for the dispatcher
 	regate   atomic.Bool   // a gate was closed or opened
 
-	mu        sync.Mutex
-	all       map[schemas.ContainerKey]*entry
-	off       int               // containers of a platform, app or tenant that is not on
-	spellings map[string]string // of conversation ids, see fold
-	counts    [wheres]int       // live containers by where they are
-	present   []int             // by lane, those that are anywhere
-	work      []work            // by lane
-	closing   []*live
-	pauses    pauses
-	gates     map[gateOf]*queueOf
-	verdicts  []verdict
-	gone      bool       // the session has ended
-	dead      []setAside // in the order of their offsets, not yet committed
+	mu         sync.Mutex
+	all        map[schemas.ContainerKey]*entry
+	off        int               // containers of a platform, app or tenant that is not on
+	spellings  map[string]string // of conversation ids, see fold
+	committing int               // readings that have asked, and are being committed
+	counts     [wheres]int       // live containers by where they are
+	present    []int             // by lane, those that are anywhere
+	work       []work            // by lane
+	closing    []*live
+	pauses     pauses
+	gates      map[gateOf]*queueOf
+	verdicts   []verdict
+	gone       bool       // the session has ended
+	dead       []setAside // in the order of their offsets, not yet committed
 }
 
 // load folds the partition's containers and checkpoints up to all that stood there when it began, be it hidden by an open
@@ -231,17 +232,10 @@ func (s *session) count(w where, n int, l *live) {
 	if gauge != nil {
 		gauge.Add(int64(n))
 	}
-	if w == queued || w == running {
-		s.busy(l, n)
-	}
-}
-
-// busy counts the containers of a platform that are queued or running, over all partitions.
-func (e *Extractor) busy(l *live, n int) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if p := e.platforms[l.container.Platform]; p != nil {
-		p.busy += n
+	if lane := s.all[l.key].lane; lane >= 0 && (w == queued || w == running) {
+		s.Extractor.mu.Lock()
+		defer s.Extractor.mu.Unlock()
+		s.busy[lane] += n
 	}
 }
 

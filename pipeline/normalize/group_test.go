@@ -16,14 +16,14 @@ import (
 	"chatlake/schemas"
 )
 
-// growingRaw is an ownership whose topic of raw pages grows right after its end was looked at, as it does while an
+// growingPages is an ownership whose topic of raw pages grows right after its end was looked at, as it does while an
 // extractor runs.
-type growingRaw struct {
+type growingPages struct {
 	*memlog.Partition
 	grow func()
 }
 
-func (g *growingRaw) End(ctx context.Context, topic string) (int64, error) {
+func (g *growingPages) End(ctx context.Context, topic string) (int64, error) {
 	end, err := g.Partition.End(ctx, topic)
 	if topic == topics.RawPages && g.grow != nil {
 		g.grow()
@@ -80,7 +80,7 @@ func TestOnceKeepsAPageAndItsExpansionsTogether(t *testing.T) {
 				r.toTheEnd()
 				return r.said()
 			}
-			own := &growingRaw{r.log.Own(topics.RawPages, 0), func() { r.log.Append(all[1:]...) }}
+			own := &growingPages{r.log.Own(topics.RawPages, 0), func() { r.log.Append(all[1:]...) }}
 			if err := r.normalizer().Partition(t.Context(), own); err != nil {
 				t.Fatal(err)
 			}
@@ -215,6 +215,40 @@ func TestOffsetWithinAGroup(t *testing.T) {
 			for _, tx := range r.log.History()[1:] {
 				if tx.Next < offset {
 					t.Errorf("offset %d, state %s: the group's offset fell to %d", offset, state, tx.Next)
+				}
+			}
+		}
+	}
+}
+
+// TestExpansionsWithoutTheirPageAreNormalizedOnce: groups whose page never comes stand one behind another, so that the offset
+// between two of them is committed. What they gave then is not written again after a crash, by whatever decoder.
+func TestExpansionsWithoutTheirPageAreNormalizedOnce(t *testing.T) {
+	records := func(r *rig) (all []schemas.Record) {
+		for n := range int64(4) {
+			x := expansion(10+n, fmt.Sprint("f", n), "", child{ID: "a", Text: "x"})
+			x.Failed = []string{"feishu/cli_1/broken"}
+			all = append(all, r.raw(x))
+		}
+		return append(all, r.raw(page(item{ID: "n", Rev: 1})))
+	}
+	for outcome := memlog.Refused; outcome <= memlog.Kept; outcome++ {
+		for k := 1; k <= 4; k++ {
+			for _, decoder := range []string{"first", "second"} {
+				for _, lose := range []bool{false, true} {
+					r := newRig(t, memlog.Faults{MaxRecords: 1, Commit: failAt(k, outcome)})
+					r.use("first")
+					r.log.Append(records(r)...)
+					r.toTheEnd(func() {
+						if r.use(decoder); lose {
+							r.dir = t.TempDir()
+						}
+					})
+					name := fmt.Sprintf("outcome %d of commit %d, then the %s decoder, state lost %v", outcome, k, decoder, lose)
+					r.rises(name)
+					if m, d := len(r.messages()), len(r.dead()); m != 9 || d != 4 {
+						t.Errorf("%s: %d messages and %d dead letters, want 9 and 4", name, m, d)
+					}
 				}
 			}
 		}

@@ -88,7 +88,7 @@ func (s *session) reset(start int64, seen identity) error {
 // catchUp lets the index know what was published, then what old pages say.
 func (s *session) catchUp(ctx context.Context, fits bool) error {
 	behind := s.applied.Offset < s.next
-	if !fits || behind {
+	if behind || !fits && s.next > 0 { // of topics without a page there is nothing to build
 		s.Logger.Info("building the index from the output and the raw pages", "partition", s.log.ID(), "from", s.applied.Offset, "to", s.next)
 	}
 	if err := s.recall(ctx, !fits || behind); err != nil {

@@ -20,7 +20,7 @@ type session struct {
 	decoders map[string]connectors.Decoder
 	decoded  connectors.Decoded
 	older    *schemas.Decoder // of messages that an older version wrote
-	silent   bool             // rebuilding the index: nothing is written
+	silent   bool             // what is read was normalized before: nothing is written
 
 	// The current page: its expansions, then itself. Only the next record ends a group of expansions.
 	group     []schemas.Record
@@ -98,7 +98,7 @@ func (s *session) take(r *schemas.Record) error {
 	if len(s.group) > 0 {
 		full := p.Expansion() && (len(s.group) >= maxGroup || s.groupSize+size > maxGroupBytes)
 		if err != nil || full || !together(&s.pages[0], &p) {
-			if err := s.flush(); err != nil { // expansions without their page
+			if err := s.giveUp(); err != nil {
 				return err
 			}
 		}
@@ -122,6 +122,16 @@ func (s *session) take(r *schemas.Record) error {
 	return nil
 }
 
+// giveUp normalizes expansions whose page does not follow. Where the committed offset lies right behind them, that was done
+// before: only the index has still to know.
+func (s *session) giveUp() error {
+	if n := len(s.group); n > 0 && s.group[n-1].Offset < s.floor {
+		defer func(was bool) { s.silent = was }(s.silent)
+		s.silent = true
+	}
+	return s.flush()
+}
+
 func sizeOf(r *schemas.Record) int {
 	n := len(r.Key) + len(r.Value)
 	for i := range r.Headers {
@@ -142,7 +152,7 @@ func (s *session) detach() {
 // skip dead-letters offsets of the topic of raw pages that nobody can read. What follows them does not belong to what was
 // before them.
 func (s *session) skip(k *pipeline.Damaged) error {
-	if err := s.flush(); err != nil {
+	if err := s.giveUp(); err != nil {
 		return err
 	}
 	s.dirty = true
