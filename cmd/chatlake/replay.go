@@ -43,7 +43,7 @@ func (t *tool) replayCommand() *cobra.Command {
 			"out of the comparison and counted. It keeps records on disk meanwhile: as much as the largest partition of both outputs.\n\n" +
 			"--without-conversation and --without-sender leave out their messages, and what is in their merged forwards, for good: links\n" +
 			"to them say DELETED, reason erased, and so do the roots that are derived from these; mentions of such a sender lose id and\n" +
-			"name. The raw pages keep everything: see README on erasure.",
+			"name. The raw pages, and the output in force, keep everything.",
 		Example: "  chatlake replay --to im.messages2 --compare\n" +
 			"  chatlake replay --to im.messages2 --without-sender ou_84aad35d084aa403a838cf73ee18467",
 	}, &replaySettings{}, func(ctx context.Context) error { return t.replay(ctx, o) })
@@ -64,6 +64,8 @@ type replay struct {
 	n       *worker.Connection // with the topics of the new output
 	logger  *slog.Logger
 	result  replayReport
+
+	caughtUp func() // lets the progress say so
 }
 
 func (t *tool) replay(ctx context.Context, o replayOptions) error {
@@ -131,7 +133,9 @@ func (r *replay) normalize(ctx context.Context) error {
 	}
 	progress, err := r.startProgress(ctx, stage)
 	if err == nil {
-		err = stage.Run(ctx)
+		if err = stage.Run(ctx); err == nil && ctx.Err() == nil {
+			r.caughtUp()
+		}
 		progress.end()
 	}
 	s := stage.Stage.Stats()

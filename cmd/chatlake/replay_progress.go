@@ -18,6 +18,7 @@ import (
 type course struct {
 	first, from, to int64 // offsets, over all partitions: of the topic's start, of this run's, of its end
 	began           time.Time
+	done            atomic.Bool
 }
 
 // point is a moment of it.
@@ -69,27 +70,27 @@ func (r *replay) startProgress(ctx context.Context, stage *worker.Normalizer) (*
 	if c.from, err = r.offset(ctx); err != nil {
 		return nil, err
 	}
-	stats, last := stage.Stage.Stats(), c.from
-	now := func(ctx context.Context) point {
-		if at, err := r.offset(ctx); err == nil { // else the stage says what is wrong
-			last = max(last, at)
+	stats := stage.Stage.Stats()
+	now := func() point {
+		p := point{offset: c.from + stats.Passed.Load(), pages: stats.Pages.Load(), versions: stats.Messages.Load(), at: time.Now()}
+		if c.done.Load() {
+			p.offset = max(p.offset, c.to) // what is left are markers
 		}
-		return point{last, stats.Pages.Load(), stats.Messages.Load(), time.Now()}
+		return p
 	}
 	view := r.view(c)
 	ctx, stop := context.WithCancel(ctx)
 	p := &progress{stop: stop}
+	r.caughtUp = func() { c.done.Store(true) }
 	p.done.Go(func() {
 		tick := time.NewTicker(view.every)
 		defer tick.Stop()
 		for {
 			select {
 			case <-tick.C:
-				view.show(now(ctx))
+				view.show(now())
 			case <-ctx.Done():
-				final, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-				view.show(now(final))
-				cancel()
+				view.show(now())
 				view.end()
 				return
 			}
@@ -98,7 +99,7 @@ func (r *replay) startProgress(ctx context.Context, stage *worker.Normalizer) (*
 	return p, nil
 }
 
-// offset is where the replay goes on, over all partitions.
+// offset is where the replay goes on when it begins, over all partitions.
 func (r *replay) offset(ctx context.Context) (sum int64, err error) {
 	for p := range r.total() {
 		start, _, err := r.n.Client.Offsets(ctx, r.n.Topics.RawPages, p)
@@ -149,7 +150,7 @@ func (r *replay) bar(c *course) replayView {
 			return fmt.Sprintf("  %s messages  %s", grouped(last.Load().versions), c.leftWords(*last.Load()))
 		})))
 	return replayView{
-		every: time.Second, // each look asks the broker for offsets
+		every: barEvery,
 		show: func(p point) {
 			last.Store(&p)
 			done, total := c.pages(p)

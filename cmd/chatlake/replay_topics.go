@@ -184,6 +184,9 @@ func (r *replay) moving(ctx context.Context, p int32, old, fresh extent) (func(s
 	if err != nil {
 		return nil, err
 	}
+	if start > 0 {
+		r.note("%s/%d begins at offset %d: what only pages before that have shown counts as missing", at.topic, p, start)
+	}
 	from, to := max(min(old.low, fresh.low), start), min(max(old.high, fresh.high), stable)
 	found := map[schemas.ConversationKey]bool{}
 	err = r.readBatches(ctx, at, from, to, func(b *kafka.Batch) (bool, error) {

@@ -47,6 +47,7 @@ type Stats struct {
 	Pages, Messages, DeadLetters, Transactions, RawBytes atomic.Int64
 	Rebuilt                                              atomic.Int64 // pages read again to build the index
 	Asked                                                atomic.Int64 // link targets that were asked for
+	Passed                                               atomic.Int64 // raw offsets, with those that no page has
 	Erased                                               atomic.Int64 // readings, and pages of conversations, that were left out
 }
 
@@ -175,6 +176,7 @@ func (s *session) commit(ctx context.Context) error {
 	if err := s.index.Apply(s.applied); err != nil {
 		return err
 	}
+	s.stats.Passed.Add(s.applied.Offset - s.held.Offset)
 	if s.held = s.applied; s.applied.Offset > s.apart {
 		s.apart = -1
 		clear(s.limits)

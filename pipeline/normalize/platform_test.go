@@ -103,6 +103,7 @@ type child struct {
 	ID, Text, Parent string `json:",omitempty"` // Parent: a message answered in the same forward
 	From             string `json:",omitempty"` // id of the sender, else that of the forward's
 	Within           string `json:",omitempty"` // id of the child that it stands in
+	Answers          string `json:",omitempty"` // id of the child that it answers, which is there
 }
 
 // decoder reads it.
@@ -263,6 +264,9 @@ func (c *child) reading(top *schemas.Message, i, at int) connectors.Reading {
 	if c.Parent != "" {
 		m.Parent = schemas.Link{Status: schemas.LinkOutOfScope, MessageID: &c.Parent}
 		m.Root = m.Parent
+	}
+	if c.Answers != "" {
+		m.Parent = schemas.Link{Status: schemas.LinkResolved, MessageID: &c.Answers, RecordID: some(top.RecordID + "/" + c.Answers), SenderID: some("ou_of_" + c.Answers)}
 	}
 	m.Forward = schemas.Forward{
 		Role: schemas.ForwardChild, ContainerRecordID: &top.RecordID, ParentRecordID: &top.RecordID, ParentMessageID: &top.MessageID,

@@ -107,7 +107,7 @@ func TestErasedSender(t *testing.T) {
 func TestErasedForwards(t *testing.T) {
 	r := newRig(t, memlog.Faults{}).without(nil, []string{mallory})
 	r.add(
-		expansion(7, "fwd", "", child{ID: "k1", From: "ou_ann", Text: "kept"}, child{ID: "k2", From: mallory, Text: secret},
+		expansion(7, "fwd", "", child{ID: "k1", From: "ou_ann", Text: "kept", Answers: "k2"}, child{ID: "k2", From: mallory, Text: secret},
 			child{ID: "k3", From: "ou_ann", Text: secret + " (within)", Within: "k2"}),
 		sheet{body: page(item{ID: "fwd", From: "ou_ann", Text: "Mallory: " + secret, Content: `{"abstract":"` + secret + `"}`, Rev: 1, Forward: true}), number: 7},
 		expansion(8, "own", "", child{ID: "k4", From: "ou_ann", Text: secret}),
@@ -119,6 +119,9 @@ func TestErasedForwards(t *testing.T) {
 	top, kept := all["fwd"], all["fwd/k1"]
 	if len(all) != 2 || kept.Text == nil || *kept.Text != "kept" {
 		t.Errorf("%d records: %v", len(all), all)
+	}
+	if linkWords(&kept.Parent) != "DELETED erased k2 -" {
+		t.Errorf("the link to a snapshot that is left out: %s", linkWords(&kept.Parent))
 	}
 	f := top.Forward
 	if f.Role != schemas.ForwardContainer || f.Expansion != schemas.ExpansionPartial || f.ExpansionReason == nil || *f.ExpansionReason != "erased" || *f.ChildCount != 3 {
