@@ -46,10 +46,14 @@ func brokerSettings() map[string]string {
 		// partition. Its cleaner therefore never comes round; topics with cleanup.policy=compact are kept whole, and retention,
 		// which the same cleaner applies, does not shorten a topic either.
 		"log.cleaner.backoff.ms": strconv.FormatInt(math.MaxInt64/1_000_000, 10),
-		// A group that nobody joined for a week would lose its offsets and read everything again.
-		"offsets.retention.minutes": strconv.Itoa(math.MaxInt32),
+		// A group that nobody joined for a week would lose its offsets and read everything again. kfake counts in nanoseconds:
+		// more than 292 years are less than nothing, and every group's offsets went at its first look, after ten minutes.
+		"offsets.retention.minutes": strconv.Itoa(int(offsetsRetention / time.Minute)),
 	}
 }
+
+// offsetsRetention is longer than any installation lives.
+const offsetsRetention = 100 * 365 * 24 * time.Hour
 
 // How long the broker may take to write its state, file by file: on a disk that fails for ever, on a busy one for seconds.
 const (
