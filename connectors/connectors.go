@@ -114,6 +114,8 @@ type Reading struct {
 	Source SourceRank
 	// OtherConversation says that the message belongs to another conversation than the page: it makes no row.
 	OtherConversation bool
+	// Elsewhere is the id of that other conversation, "" where the page does not tell it.
+	Elsewhere string
 	// ThreadByRoot says that the message's thread is named by its root: thread_id is the root's message id, and the root is
 	// a thread's root once this message is seen.
 	ThreadByRoot bool

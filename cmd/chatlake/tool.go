@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"chatlake/cmd/worker"
+	"chatlake/connectors"
 )
 
 // tool is one run of the program.
@@ -25,6 +26,8 @@ type tool struct {
 
 	helpSettings helpFlag
 	settings     map[*cobra.Command]func(io.Writer) // what commands read from the environment
+
+	decoders map[string]func() connectors.Decoder // of a replay; nil: those of this release
 }
 
 // cost says what ending at once costs.
@@ -84,7 +87,7 @@ func (t *tool) root() *cobra.Command {
 	t.helpOf(root)
 	root.PersistentFlags().StringVar(&t.output, "output", "table", "table for people, or json: one document for programs")
 	root.AddCommand(t.demoCommand(), t.upCommand(), t.simulateCommand(), t.topicsCommand(), t.containersCommand(), t.tailCommand())
-	root.AddCommand(t.checkCommand(), t.configCommand(), t.statusCommand(), t.planCommand(), t.auditCommand(), t.deadlettersCommand())
+	root.AddCommand(t.checkCommand(), t.configCommand(), t.statusCommand(), t.planCommand(), t.auditCommand(), t.deadlettersCommand(), t.replayCommand())
 	return root
 }
 

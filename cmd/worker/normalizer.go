@@ -26,6 +26,10 @@ type Normalizer struct {
 
 // NewNormalizer connects the stage to its cluster and registry and opens its index.
 func NewNormalizer(ctx context.Context, s NormalizerSettings, once bool, logger *slog.Logger) (*Normalizer, error) {
+	return newNormalizer(ctx, s, once, Replay{}, logger)
+}
+
+func newNormalizer(ctx context.Context, s NormalizerSettings, once bool, o Replay, logger *slog.Logger) (*Normalizer, error) {
 	n, err := s.Connect(ctx, s.Output, logger)
 	if err != nil {
 		return nil, err
@@ -40,7 +44,8 @@ func NewNormalizer(ctx context.Context, s NormalizerSettings, once bool, logger 
 		Connection: n, index: index, settings: s, once: once,
 		Stage: normalize.New(normalize.Config{
 			Topics: n.Topics, IDs: n.IDs, Texts: n.Registry.Text,
-			Decoders: decoders, Index: index, Lookups: s.asks(), CommitInterval: s.Interval, Once: once, Version: "chatlake/" + Version, Logger: logger,
+			Decoders: o.decoders(), Index: index, Lookups: s.asks(), CommitInterval: s.Interval, Once: once, Version: o.version(), Logger: logger,
+			Without: o.Without,
 		}),
 	}
 	r.ready.of(n.Client, func() error { return writable(state) })

@@ -253,7 +253,9 @@ func (d *reader) reading(out *connectors.Decoded, item connectors.JSON, i int) {
 	r.Source = d.at.rank
 	if chat != "" && chat != d.at.conversation {
 		chat, _ = connectors.Valid(chat)
-		r.OtherConversation = chat != d.at.conversation
+		if r.OtherConversation = chat != d.at.conversation; r.OtherConversation {
+			r.Elsewhere = d.Keep(chat)
+		}
 	}
 }
 

@@ -133,6 +133,7 @@ const (
 	Deleted
 	OutOfScope
 	Resolved
+	Erased // left out of the output for good: above all, as it is decided by us
 )
 
 // Link is a link as it stands: of a resolved one all is the target's, else what was told.

@@ -43,6 +43,9 @@ type Conversation struct {
 // Message names the node of a message of the conversation.
 func (c *Conversation) Message(id string) Key { return Key(c.prefix) + Key(byMessage) + Key(id) }
 
+// Client names the node of a client message id of the conversation.
+func (c *Conversation) Client(id string) Key { return Key(c.prefix) + Key(byClient) + Key(id) }
+
 // Record names the node of what stands in a merged forward of the conversation.
 func (c *Conversation) Record(id string) Key { return Key(c.prefix) + Key(byRecord) + Key(id) }
 

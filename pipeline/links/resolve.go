@@ -296,6 +296,9 @@ func (p *Partition) told(from Key, t *Target) (Link, error) {
 	}
 	if to[4] == byClient {
 		if n.Alias == "" {
+			if n.Answer.Status != None { // whoever had it is left out
+				l.Status, l.Reason = n.Answer.Status, n.Answer.Reason
+			}
 			return l, nil
 		}
 		to = from.with(byMessage, n.Alias)

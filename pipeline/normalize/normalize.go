@@ -27,6 +27,7 @@ type Config struct {
 	Texts          schemas.Lookup                       // of schemas by id, for messages that an older version wrote; may be nil
 	Decoders       map[string]func() connectors.Decoder // by platform
 	Index          *links.Index
+	Without        *Without      // whose messages are left out; nil: nobody's
 	Lookups        bool          // ask for link targets that no page has shown
 	CommitInterval time.Duration // longest time a message waits for its transaction
 	Once           bool
@@ -46,6 +47,8 @@ type Stats struct {
 	Pages, Messages, DeadLetters, Transactions, RawBytes atomic.Int64
 	Rebuilt                                              atomic.Int64 // pages read again to build the index
 	Asked                                                atomic.Int64 // link targets that were asked for
+	Passed                                               atomic.Int64 // raw offsets, with those that no page has
+	Erased                                               atomic.Int64 // readings, and pages of conversations, that were left out
 }
 
 // New makes a normalizer.
@@ -123,6 +126,9 @@ func (s *session) follow(ctx context.Context, end int64) error {
 // batch normalizes what one fetch brought, with transactions between where much has gathered.
 func (s *session) batch(ctx context.Context, b *pipeline.Batch, since *time.Time) error {
 	err := b.Each(func(r *schemas.Record) error {
+		if ctx.Err() != nil { // a fetch may hold more pages than there is time for
+			return context.Cause(ctx)
+		}
 		if s.dirty && r.Offset == s.apart {
 			if err := s.commit(ctx); err != nil {
 				return err
@@ -173,6 +179,7 @@ func (s *session) commit(ctx context.Context) error {
 	if err := s.index.Apply(s.applied); err != nil {
 		return err
 	}
+	s.stats.Passed.Add(s.applied.Offset - s.held.Offset)
 	if s.held = s.applied; s.applied.Offset > s.apart {
 		s.apart = -1
 		clear(s.limits)
@@ -182,6 +189,7 @@ func (s *session) commit(ctx context.Context) error {
 	s.stats.DeadLetters.Add(s.count.dead)
 	s.stats.Asked.Add(s.count.asked)
 	s.stats.RawBytes.Add(s.count.bytes)
+	s.stats.Erased.Add(s.count.erased)
 	s.stats.Transactions.Add(1)
 	s.clear()
 	return nil

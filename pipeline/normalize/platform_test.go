@@ -93,12 +93,17 @@ type item struct {
 	Children             []child `json:",omitempty"` // in an expansion
 	Partial              bool    `json:",omitempty"` // in an expansion
 	Content              string  `json:",omitempty"` // content_json
+	Names                string  `json:",omitempty"` // id of somebody who is mentioned
+	Talk                 string  `json:",omitempty"` // of a message that is Elsewhere
 	Mentions, Files      int     `json:",omitempty"` // how many
 }
 
 // child is a message in a merged forward of it.
 type child struct {
 	ID, Text, Parent string `json:",omitempty"` // Parent: a message answered in the same forward
+	From             string `json:",omitempty"` // id of the sender, else that of the forward's
+	Within           string `json:",omitempty"` // id of the child that it stands in
+	Answers          string `json:",omitempty"` // id of the child that it answers, which is there
 }
 
 // decoder reads it.
@@ -196,13 +201,16 @@ func (it *item) reading(place int, talk string) connectors.Reading {
 	for i := range it.Mentions {
 		m.Mentions = append(m.Mentions, schemas.Mention{Placeholder: fmt.Sprint("@_user_", i), Name: some("Ada Lovelace")})
 	}
+	if it.Names != "" {
+		m.Mentions = append(m.Mentions, schemas.Mention{Placeholder: "@_user_x", ID: &it.Names, Name: some("Mallory M.")})
+	}
 	for i := range it.Files {
 		m.Attachments = append(m.Attachments, schemas.Attachment{AttachmentNo: int64(i), Kind: "file", Name: some("report.pdf"), URL: some("https://files/" + strings.Repeat("s", 100))})
 	}
 	if it.Invalid {
 		m.ContentKind = ""
 	}
-	return connectors.Reading{Message: m, Source: it.Source, OtherConversation: it.Elsewhere, ThreadByRoot: it.ThreadByRoot}
+	return connectors.Reading{Message: m, Source: it.Source, OtherConversation: it.Elsewhere, Elsewhere: it.Talk, ThreadByRoot: it.ThreadByRoot}
 }
 
 func (it *item) link(id, client string) schemas.Link {
@@ -247,16 +255,25 @@ func (c *child) reading(top *schemas.Message, i, at int) connectors.Reading {
 	no := int64(i + 1)
 	path := fmt.Sprintf("%05d", no)
 	m := *top
-	m.RecordID, m.MessageID, m.Text, m.ClientMessageID = top.RecordID+"/"+c.ID, c.ID, some(c.Text), nil
+	m.RecordID, m.MessageID, m.Text, m.ClientMessageID, m.ContentJSON = top.RecordID+"/"+c.ID, c.ID, some(c.Text), nil, nil
 	m.ContentKind, m.Provenance.ItemPointer = schemas.ContentText, "/items/0/"+strconv.Itoa(i)
 	m.Parent, m.Root = schemas.Link{Status: schemas.LinkNone}, schemas.Link{Status: schemas.LinkNone}
+	if c.From != "" {
+		m.Sender.ID = c.From
+	}
 	if c.Parent != "" {
 		m.Parent = schemas.Link{Status: schemas.LinkOutOfScope, MessageID: &c.Parent}
 		m.Root = m.Parent
 	}
+	if c.Answers != "" {
+		m.Parent = schemas.Link{Status: schemas.LinkResolved, MessageID: &c.Answers, RecordID: some(top.RecordID + "/" + c.Answers), SenderID: some("ou_of_" + c.Answers)}
+	}
 	m.Forward = schemas.Forward{
 		Role: schemas.ForwardChild, ContainerRecordID: &top.RecordID, ParentRecordID: &top.RecordID, ParentMessageID: &top.MessageID,
 		AncestorIDs: []string{top.MessageID}, Path: &path, Depth: 1, ChildNo: &no, Expansion: schemas.ExpansionNotApplicable,
+	}
+	if c.Within != "" {
+		m.Forward.ParentRecordID = some(top.RecordID + "/" + c.Within)
 	}
 	return connectors.Reading{Message: m, Page: at, Source: connectors.FromOther}
 }

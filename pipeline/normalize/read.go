@@ -23,6 +23,9 @@ func (s *session) normalize(main *schemas.Page) (err error) {
 			return err
 		}
 	}
+	if err := s.erase(); err != nil {
+		return err
+	}
 	asked, err := s.lookup(main)
 	if err != nil {
 		return err

@@ -43,7 +43,7 @@ type session struct {
 	next    int64         // raw offset to read from
 	floor   int64         // the committed offset never falls below
 	commits int
-	count   struct{ pages, messages, dead, asked, bytes int64 }
+	count   struct{ pages, messages, dead, asked, bytes, erased int64 }
 
 	limits      map[origin]limit // of records that were too large
 	apart       int64            // raw offset of a page that is committed by itself for that, -1: none
@@ -78,7 +78,7 @@ func (s *session) clear() {
 	clear(s.out) // lets go of the values
 	s.arena.reset()
 	s.out, s.origins, s.size, s.dirty = s.out[:0], s.origins[:0], 0, false
-	s.count = struct{ pages, messages, dead, asked, bytes int64 }{}
+	s.count = struct{ pages, messages, dead, asked, bytes, erased int64 }{}
 }
 
 // Bounds of a group of expansions whose page has not come, in records and in bytes with their headers. A page of ours has
@@ -198,6 +198,11 @@ func (s *session) flush() error {
 	}
 	s.dirty = true
 	main := &s.pages[len(s.pages)-1]
+	if s.Without.conversation(main.Conversation) {
+		s.count.erased += int64(len(s.group))
+		s.done()
+		return nil
+	}
 	if main.Expansion() && !s.silent {
 		s.Logger.Warn("expansions without their page", "container", main.Container, "page", main.Number, "records", len(s.group),
 			"bytes", s.groupSize, "topic", s.Topics.RawPages, "partition", s.log.ID(), "offset", s.group[0].Offset)
@@ -271,7 +276,7 @@ func (s *session) place() links.Place {
 }
 
 func (s *session) deadLetter(at links.Place, f pipeline.Fault) error {
-	if s.silent {
+	if s.silent || s.Without.fault(&f) {
 		return nil
 	}
 	if f.PageID == "" { // without one, records that are no pages would all share an id

@@ -34,6 +34,7 @@ func (s *session) publish(key links.Key) error {
 	}
 	merge(m, n)
 	m.ConversationKind = s.kind()
+	s.Without.scrub(m)
 	old := n.Published
 	if same, err := s.said(&old, m); err != nil || same {
 		return err
@@ -135,6 +136,7 @@ var expansionWords = map[uint8]string{
 var statusWords = [...]string{
 	links.None: schemas.LinkNone, links.Pending: schemas.LinkPending, links.Missing: schemas.LinkMissing, links.Forbidden: schemas.LinkForbidden,
 	links.Deleted: schemas.LinkDeleted, links.OutOfScope: schemas.LinkOutOfScope, links.Resolved: schemas.LinkResolved,
+	links.Erased: schemas.LinkDeleted,
 }
 
 // link writes a link of m out.
