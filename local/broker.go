@@ -46,8 +46,9 @@ func brokerSettings() map[string]string {
 		// partition. Its cleaner therefore never comes round; topics with cleanup.policy=compact are kept whole, and retention,
 		// which the same cleaner applies, does not shorten a topic either.
 		"log.cleaner.backoff.ms": strconv.FormatInt(math.MaxInt64/1_000_000, 10),
-		// A group that nobody joined for a week would lose its offsets and read everything again.
-		"offsets.retention.minutes": strconv.Itoa(math.MaxInt32),
+		// A group that nobody joined for a week would lose its offsets and read everything again. kfake counts in nanoseconds:
+		// above 292 years they overflow, and every empty group loses its offsets within ten minutes.
+		"offsets.retention.minutes": strconv.Itoa(100 * 365 * 24 * 60),
 	}
 }
 
