@@ -123,6 +123,9 @@ func (s *session) follow(ctx context.Context, end int64) error {
 // batch normalizes what one fetch brought, with transactions between where much has gathered.
 func (s *session) batch(ctx context.Context, b *pipeline.Batch, since *time.Time) error {
 	err := b.Each(func(r *schemas.Record) error {
+		if ctx.Err() != nil { // a fetch may hold more pages than there is time for
+			return context.Cause(ctx)
+		}
 		if s.dirty && r.Offset == s.apart {
 			if err := s.commit(ctx); err != nil {
 				return err
