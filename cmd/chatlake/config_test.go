@@ -10,26 +10,26 @@ import (
 	"chatlake/cmd/worker"
 )
 
-// shown is a setting as config shows it.
-type shown struct {
+// shownSetting is a setting as config shows it.
+type shownSetting struct {
 	Name, Value, Source string
 	Programs            []string
 }
 
-func config(t *testing.T, env ...string) map[string]shown {
+func config(t *testing.T, env ...string) map[string]shownSetting {
 	t.Helper()
-	out := decoded[struct{ Settings []shown }](t, env, "config")
-	all := map[string]shown{}
+	out := decoded[struct{ Settings []shownSetting }](t, env, "config")
+	all := map[string]shownSetting{}
 	for _, s := range out.Settings {
 		if _, twice := all[s.Name]; twice && s.Name != "HTTP_ADDR" {
-			t.Errorf("%s is shown twice", s.Name)
+			t.Errorf("%s is shownSetting twice", s.Name)
 		}
 		all[s.Name] = s
 	}
 	return all
 }
 
-// TestConfigShowsEverySetting: the list comes from the structs that the programs read, so one that is added is shown.
+// TestConfigShowsEverySetting: the list comes from the structs that the programs read, so one that is added is shownSetting.
 func TestConfigShowsEverySetting(t *testing.T) {
 	all := config(t)
 	for program, settings := range map[string]any{
@@ -70,7 +70,7 @@ func TestConfigShowsWhatHolds(t *testing.T) {
 	}
 	out := ok(t, []string{"FEISHU_APP_SECRET=quiet-quiet", "KAFKA_SASL_MECHANISM=PLAIN", "KAFKA_SASL_USERNAME=u", "KAFKA_SASL_PASSWORD=hush-hush"}, "config")
 	if strings.Contains(out, "quiet") || strings.Contains(out, "hush") {
-		t.Errorf("a secret is shown: %s", out)
+		t.Errorf("a secret is shownSetting: %s", out)
 	}
 	oneLine(t, chatlake(t, []string{"TOPIC_PARTITIONS=many"}, "config"), 2, "TOPIC_PARTITIONS")
 }

@@ -18,7 +18,7 @@ type listOptions struct {
 	state, kind, platform, conversation, sort string
 	limit                                     int
 	rollUp                                    bool
-	zone                                      zone
+	zone                                      timezone
 }
 
 // states are those that a container can be in.
@@ -45,7 +45,7 @@ func (t *tool) containersListCommand() *cobra.Command {
 	f.StringVar(&o.sort, "sort", overview.Orders[0], "order: "+strings.Join(overview.Orders, ", ")+"; activity and pages: the most recent, the most first")
 	f.IntVar(&o.limit, "limit", 0, "show so many at most (0: all)")
 	f.BoolVar(&o.rollUp, "roll-up", false, "a row for each conversation")
-	o.zone.flag(f)
+	o.zone.flag(c)
 	return c
 }
 

@@ -17,7 +17,7 @@ const (
 	widestProblem = 24
 )
 
-func (t *tool) printListed(rows []overview.Row, counts map[string]int, z zone) error {
+func (t *tool) printListed(rows []overview.Row, counts map[string]int, z timezone) error {
 	if len(rows) == 0 {
 		_, err := fmt.Fprintln(t.out, "no containers, or none that fit: add some with 'chatlake containers add'")
 		return err
@@ -138,7 +138,7 @@ func stateWords(counts map[string]int) string {
 	return strings.Join(parts, ", ")
 }
 
-func (t *tool) printRolledUp(all []overview.Conversation, total int, z zone) error {
+func (t *tool) printRolledUp(all []overview.Conversation, total int, z timezone) error {
 	if len(all) == 0 {
 		_, err := fmt.Fprintln(t.out, "no conversations, or none that fit: add some with 'chatlake containers add'")
 		return err

@@ -27,7 +27,7 @@ type statusSettings struct {
 type statusOptions struct {
 	watch    bool
 	interval time.Duration
-	zone     zone
+	zone     timezone
 }
 
 func (t *tool) statusCommand() *cobra.Command {
@@ -43,7 +43,7 @@ func (t *tool) statusCommand() *cobra.Command {
 	f := c.Flags()
 	f.BoolVar(&o.watch, "watch", false, "go on, and look again and again")
 	f.DurationVar(&o.interval, "interval", 2*time.Second, "with --watch: how long between two looks, at least 100ms")
-	o.zone.flag(f)
+	o.zone.flag(c)
 	return c
 }
 
@@ -138,7 +138,7 @@ func (t *tool) watchStatus(ctx context.Context, l *looker, o statusOptions) erro
 	}
 }
 
-func (t *tool) showStatus(d *statusDocument, z zone) error {
+func (t *tool) showStatus(d *statusDocument, z timezone) error {
 	switch {
 	case t.json():
 		return printJSON(t.out, d, false)

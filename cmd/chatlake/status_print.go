@@ -11,7 +11,7 @@ import (
 )
 
 // statusText is a status for people.
-func statusText(d *statusDocument, z zone) string {
+func statusText(d *statusDocument, z timezone) string {
 	var b strings.Builder
 	at := d.At
 	fmt.Fprintf(&b, "%s (%s)\n", z.brief(&at), z.name)
@@ -35,7 +35,7 @@ func statusText(d *statusDocument, z zone) string {
 }
 
 // statusLine is a status in one line.
-func statusLine(d *statusDocument, z zone) string {
+func statusLine(d *statusDocument, z timezone) string {
 	at := d.At
 	parts := []string{z.brief(&at)}
 	for i := range d.Platforms {

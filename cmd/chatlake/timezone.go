@@ -44,3 +44,11 @@ func (z *timezone) minute(m schemas.Millis) string { return z.of(m).Format("2006
 func (z *timezone) full(m schemas.Millis) string {
 	return z.of(m).Format("2006-01-02T15:04:05.000Z07:00")
 }
+
+// brief gives an instant to the second, "-" where it is not known.
+func (z *timezone) brief(m *schemas.Millis) string {
+	if m == nil {
+		return "-"
+	}
+	return z.of(*m).Format("2006-01-02 15:04:05")
+}
