@@ -3,12 +3,13 @@
 //
 //	topics create ──▶ topics, schemas               containers add ──▶ im.containers
 //	deadletters ◀── im.deadletters, im.raw.pages    deadletters redrive ──▶ im.containers
-//	tail ◀── im.messages and the other topics       containers list ◀── im.containers, im.checkpoints
+//	tail ◀── im.messages and the other topics       containers list, status, plan ◀── im.containers, im.checkpoints
+//	audit ◀── all of them                           replay ◀── im.raw.pages ──▶ another output
 //
 //	up    = embedded broker and registry + extractor + normalizer ◀── the real platform
 //	demo  = embedded broker and registry + extractor + normalizer ◀── simulate
 //
-// Settings are environment variables: the --help of each command lists those that it reads.
+// Settings are environment variables: the --help-settings of each command lists those that it reads, config what holds.
 package main
 
 import (
