@@ -71,8 +71,8 @@ func (s *session) read(parent, ctx context.Context, r *reading) error {
 		return s.ends(parent, ctx, r, s.refused(ctx, r, page))
 	default:
 		s.answered(r)
-		answered := s.asked(r)
-	defer answered()
+		done := s.asked(r)
+		defer done()
 		return s.ends(parent, ctx, r, s.commitPage(ctx, r, page))
 	}
 	if parent.Err() != nil {
