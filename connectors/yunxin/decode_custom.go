@@ -49,6 +49,8 @@ func (r *reader) custom(a, text connectors.JSON, subtype string) {
 		r.row(body)
 		if r.Text.Len() == 0 {
 			r.says(text)
+		} else {
+			r.beside(text, title, body)
 		}
 		r.EndText(title.Kind() == connectors.String || body.Kind() == connectors.String)
 		return

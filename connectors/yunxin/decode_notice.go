@@ -79,7 +79,10 @@ func (r *reader) notice(a connectors.JSON) {
 
 func (r *reader) teamNotice(kind int64, a connectors.JSON, nested bool) {
 	team := r.team(a)
-	whom := r.pick(a, "targetIds", "accids", "ids", "accounts", "accid", "account")
+	whom := r.pick(a, "targetIds", "accids", "ids", "accounts")
+	if one := r.pick(a, "accid", "account"); one.Told() && r.openOr(whom).Len() == 0 && whom.Kind() != connectors.String {
+		whom = one
+	}
 	if nested && !whom.Told() {
 		whom = a.Get("id")
 	}

@@ -1,0 +1,62 @@
+package yunxin_test
+
+import (
+	"strconv"
+	"testing"
+
+	"chatlake/schemas"
+)
+
+// TestTextBesideAttachment holds that what stands in text is in the record, whatever the attachment says: no other field has it.
+func TestTextBesideAttachment(t *testing.T) {
+	for name, c := range map[string]struct{ item, want string }{
+		"place":        {`"message_type":4,"text":"meet here","attachment":{"title":"Some Road 1","lat":1,"lng":2}`, "Some Road 1\nmeet here"},
+		"call":         {`"message_type":12,"text":"call me back","attachment":{"type":1,"text":"a call","status":1}`, "a call\ncall me back"},
+		"notification": {`"message_type":5,"text":"welcome","attachment":{"ope":0,"accids":["bob"]}`, "alice invited bob to the group\nwelcome"},
+		"robot":        {`"message_type":11,"text":"rain?","attachment":{"robotAccid":"sky","robotMsg":{"message":[{"type":"01","content":"no"}]}}`, "no\nrain?"},
+		"rich text":    {`"message_type":100,"text":"of Monday","attachment":{"type":102,"data":{"title":"Minutes","body":"first"}}`, "Minutes\nfirst\nof Monday"},
+		"the same":     {`"message_type":4,"text":"Some Road 1","attachment":{"title":"Some Road 1","lat":1,"lng":2}`, "Some Road 1"},
+		"blanks":       {`"message_type":4,"text":" ","attachment":{"title":"Some Road 1","lat":1,"lng":2}`, "Some Road 1"},
+		"no accounts":  {`"message_type":5,"attachment":{"ope":0,"accids":[],"accid":"bob"}`, "alice invited bob to the group"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			page := `{"code":200,"data":{"items":[{"message_server_id":"1","message_client_id":"c","conversation_type":2,"team_id":42,` +
+				`"sender_id":"alice","create_time":1722247467123,` + c.item + `}]}}`
+			out := decodePages(historyPage([]byte(page)))
+			if len(out.Readings) != 1 || len(out.Failed) > 0 {
+				t.Fatalf("%d readings, failed %+v", len(out.Readings), out.Failed)
+			}
+			m := &out.Readings[0].Message
+			if m.Text == nil || *m.Text != c.want || len(m.Issues) > 0 {
+				t.Errorf("text %v, issues %+v, want %q", m.Text, m.Issues, c.want)
+			}
+		})
+	}
+}
+
+// TestFileBeginsWithMessage holds that a file without a header loses no message to it, not even one without ids.
+func TestFileBeginsWithMessage(t *testing.T) {
+	const url = "https://nos.example/f.txt"
+	for name, first := range map[string]string{
+		"without ids": `{"2":"bob","7":1722247467123,"8":0,"9":"first"}`,
+		"text alone":  `{"9":"first"}`,
+		"with an id":  `{"9":"first","11":"a"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			page := `{"code":200,"data":{"items":[{"message_server_id":"77","message_client_id":"c","conversation_type":2,"team_id":42,"sender_id":"alice",` +
+				`"create_time":1722247467123,"message_type":100,"text":"[h]","attachment":{"type":101,"data":{"sessionId":"s","url":` + strconv.Quote(url) + `}}}]}}`
+			out := decodePages(filePage("77", url, first+"\n"+`{"2":"bob","7":1722247467124,"8":0,"9":"second","11":"x"}`), historyPage([]byte(page)))
+			if len(out.Readings) != 3 {
+				t.Fatalf("%d readings, want the forward and two messages", len(out.Readings))
+			}
+			for i, want := range []string{"[h]", "first", "second"} {
+				if m := &out.Readings[i].Message; m.Text == nil || *m.Text != want {
+					t.Errorf("text %d is %v, want %q", i, m.Text, want)
+				}
+			}
+			if f := out.Readings[0].Message.Forward; f.Expansion != schemas.ExpansionPartial {
+				t.Errorf("expansion %s, want PARTIAL", f.Expansion)
+			}
+		})
+	}
+}
