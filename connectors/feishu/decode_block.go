@@ -247,18 +247,21 @@ func (d *reader) cell(v connectors.JSON, dataType string) {
 	switch s, text := v.Str(); {
 	case dataType == "persons" && v.Told():
 		d.persons(v)
+	case dataType == "date" && isInstant(v):
+		ms, _ := v.Int()
+		d.Text.Add(instantText(ms))
 	case text:
 		d.markdown(d.Valid(s, "text"))
-	case dataType == "date" && v.Kind() == connectors.Number:
-		ms, ok := v.Int()
-		if at := schemas.Millis(ms); ok && at >= connectors.MinTime && at < connectors.MaxTime {
-			d.Text.Add(instantText(ms))
-		} else {
-			d.variable(v)
-		}
 	case v.Get("tag").Told():
 		d.element(v)
 	default:
 		d.variable(v)
 	}
+}
+
+// isInstant reports whether a value is an instant in milliseconds, as a number or as digits.
+func isInstant(v connectors.JSON) bool {
+	ms, ok := v.Int()
+	at := schemas.Millis(ms)
+	return ok && at >= connectors.MinTime && at < connectors.MaxTime
 }

@@ -164,6 +164,7 @@ func plainText(content string) (text string, ok bool) {
 
 // setText sets the text of a text message: content as kept, so that nothing is copied where nothing is replaced.
 func (d *reader) setText(text string) {
+	d.notice(text)
 	if strings.Contains(text, "@_") {
 		d.replaceMentions(text)
 		d.EndText(true)
@@ -248,6 +249,7 @@ func (d *reader) textContent(c connectors.JSON) {
 		return
 	}
 	if s, ok := d.word(v); ok {
+		d.notice(s)
 		d.replaceMentions(s)
 		d.EndText(true)
 	}

@@ -22,8 +22,9 @@ func (d *reader) element(e connectors.JSON) {
 		}
 		return
 	default:
-		s, _ := d.word(e)
-		d.say(s)
+		if s, _ := d.word(e); !d.notice(s) {
+			d.say(s)
+		}
 		return
 	}
 	tag := d.peek(e.Get("tag"))
@@ -65,7 +66,7 @@ func (d *reader) media(e connectors.JSON, tag string) {
 		d.optional(f.title)
 		d.image(&f)
 		d.optional(f.alt)
-		d.restOf(e, f.others, isBlockField, lenient)
+		d.restOf(e, f.others, isImageField, lenient)
 	case "media", "video":
 		d.video(e)
 	case "audio", "audio_player":
@@ -104,7 +105,7 @@ func (d *reader) words(e connectors.JSON, markdown bool) {
 	}
 	s, _ := d.word(v)
 	if strings.IndexByte(s, '&') >= 0 {
-		if escaped, _ := e.Get("un_escape").Bool(); escaped {
+		if escaped, _ := e.Get("un_escape").Flag(); escaped {
 			s = html.UnescapeString(s)
 		}
 	}
@@ -170,8 +171,9 @@ func (d *reader) hyperlink(e connectors.JSON) {
 				d.words(v, false)
 				return
 			}
-			s, _ := d.word(v)
-			d.say(s)
+			if s, _ := d.word(v); !d.notice(s) {
+				d.say(s)
+			}
 			return
 		}
 	}

@@ -144,10 +144,15 @@ func (f *imageFields) read(e connectors.JSON) {
 		if field := f.field(key); field != nil {
 			keepFirst(field, v)
 		}
-		if v.Kind() > f.others && !isBlockField(key) {
+		if v.Kind() > f.others && !isImageField(key) {
 			f.others = v.Kind()
 		}
 	}
+}
+
+func isImageField(key string) bool {
+	var f imageFields
+	return f.field(key) != nil || isDecoration(key)
 }
 
 func (f *imageFields) field(key string) *connectors.JSON {

@@ -18,7 +18,7 @@ var notices = [...]struct{ ask, what, which []string }{
 	{
 		[]string{"请升级", "请更新", "請升級", "請更新"},
 		[]string{"最新版", "新版本"},
-		[]string{"客户端", "客戶端", "飞书", "飛書", "lark"},
+		[]string{"客户端", "客戶端", "用戶端", "飞书", "飛書", "lark"},
 	},
 	{
 		[]string{"upgrade", "update"},
@@ -30,12 +30,17 @@ var notices = [...]struct{ ask, what, which []string }{
 		[]string{"最新バージョン", "最新版"},
 		[]string{"表示", "確認"},
 	},
+	{
+		[]string{"업데이트", "업그레이드"},
+		[]string{"최신 버전", "최신버전", "새 버전"},
+		[]string{"확인", "보려면", "볼 수", "보기", "표시"},
+	},
 }
 
 // notice reports whether s is to be left out: the platform's notice in place of content, in elements that the platform
 // wrote. Where the sender may have written the same words, they stay. Both are issues.
 func (d *reader) notice(s string) bool {
-	if len(s) < minNotice || len(s) > maxNotice || !strings.Contains(s, "新") && !strings.Contains(s, "ersion") || !isNotice(s) {
+	if len(s) < minNotice || len(s) > maxNotice || !mayBeNotice(s) || !isNotice(s) {
 		return false
 	}
 	if d.ours {
@@ -44,6 +49,11 @@ func (d *reader) notice(s string) bool {
 	}
 	d.textIssue(schemas.IssueUnknownType, "reads like the platform's notice in place of the content")
 	return false
+}
+
+// mayBeNotice tells most texts from notices without looking for each word.
+func mayBeNotice(s string) bool {
+	return strings.Contains(s, "新") || strings.Contains(s, "ersion") || strings.Contains(s, "버전")
 }
 
 func isNotice(s string) bool {

@@ -1,0 +1,127 @@
+package feishu_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+// loss is a message of which something was once lost without a word. issue is the reason of one that is due, "" for none.
+type loss struct{ name, msgType, content, text, ids, keys, issue string }
+
+const (
+	noticeOfCard = "请升级至最新版本客户端，以查看内容"
+	severalNames = "one name is that of several people"
+	leftOut      = "the platform shows a notice in place of the content"
+	likeNotice   = "reads like the platform's notice in place of the content"
+)
+
+// inMarkdown gives a card of one element in Markdown.
+func inMarkdown(s string) string {
+	text, err := json.Marshal(s)
+	if err != nil {
+		panic(err)
+	}
+	return `{"schema":"2.0","body":{"elements":[{"tag":"markdown","content":` + string(text) + `}]}}`
+}
+
+// TestSeveralPeople holds that each of several ids is a mention, however they are separated and quoted.
+func TestSeveralPeople(t *testing.T) {
+	const text, ids = "@ou_a @ou_b x", "ou_a ou_b"
+	checkLosses(t, []loss{
+		{"comma", "interactive", inMarkdown("<at ids=ou_a,ou_b></at> x"), text, ids, "", ""},
+		{"comma and blank", "interactive", inMarkdown("<at ids=ou_a, ou_b></at> x"), text, ids, "", ""},
+		{"blank and comma", "interactive", inMarkdown("<at ids=ou_a ,ou_b></at> x"), text, ids, "", ""},
+		{"semicolon", "interactive", inMarkdown("<at ids=ou_a;ou_b></at> x"), text, ids, "", ""},
+		{"bar", "interactive", inMarkdown("<at ids='ou_a|ou_b'></at> x"), text, ids, "", ""},
+		{"blank", "interactive", inMarkdown("<at ids='ou_a ou_b'></at> x"), text, ids, "", ""},
+		{"full width", "interactive", inMarkdown("<at ids='ou_a，ou_b'></at> x"), text, ids, "", ""},
+		{"array", "interactive", inMarkdown(`<at ids=["ou_a","ou_b"]></at> x`), text, ids, "", ""},
+		{"emails", "interactive", inMarkdown("<at emails=a@x.test,b@x.test></at> x"), "@a@x.test @b@x.test x", "a@x.test b@x.test", "", ""},
+		{"quoted by entities", "interactive", inMarkdown("<at id=&quot;ou_a&quot;></at> x"), "@ou_a x", "ou_a", "", ""},
+		{"quoted by escapes", "interactive", inMarkdown(`<at id=\"ou_a\"></at> x`), "@ou_a x", "ou_a", "", ""},
+		{"other attributes", "interactive", inMarkdown("<person id = 'ou_a' show_name=true style=x></person> x"), "@ou_a x", "ou_a", "", ""},
+		{"a separator alone", "interactive", inMarkdown("<at ids=','>Ann</at> x"), "@Ann x", "", "", ""},
+		{"one name", "interactive", inMarkdown("<at ids=ou_a,ou_b>Ann, Bea</at> x"), text, ids, "", severalNames},
+	})
+}
+
+// TestNoticeAnywhere holds that the platform's notice never passes as text without an issue.
+func TestNoticeAnywhere(t *testing.T) {
+	checkLosses(t, []loss{
+		{"text", "text", `{"text":"` + noticeOfCard + `"}`, noticeOfCard, "", "", likeNotice},
+		{"escaped text", "text", `{"text":"` + noticeOfCard + `\n"}`, noticeOfCard + "\n", "", "", likeNotice},
+		{"title", "interactive", `{"title":"` + noticeOfCard + `","elements":[[{"tag":"img","image_key":"img_1"}]]}`, "", "", "img_1", leftOut},
+		{"link", "interactive", `{"title":null,"elements":[[{"tag":"a","text":"` + noticeOfCard + `"}]]}`, "", "", "", leftOut},
+		{"string", "interactive", `{"title":null,"elements":[["` + noticeOfCard + `"]]}`, "", "", "", leftOut},
+		{"Taiwan", "interactive", `{"title":null,"elements":[[{"tag":"text","text":"請升級至最新版本用戶端，以檢視內容"}]]}`, "", "", "", leftOut},
+		{"Korean", "interactive", `{"title":null,"elements":[[{"tag":"text","text":"최신 버전으로 업데이트하여 내용을 확인하세요"}]]}`, "", "", "", leftOut},
+		{"about versions", "text", `{"text":"our client has a new version to test today"}`, "our client has a new version to test today", "", "", ""},
+	})
+}
+
+// TestBesideElements holds that what a card or post has in two places is read in both.
+func TestBesideElements(t *testing.T) {
+	const header = `"header":{"title":{"tag":"plain_text","content":"H"}}`
+	checkLosses(t, []loss{
+		{"content", "interactive", `{"title":"T","elements":[[{"tag":"text","text":"a"}]],"content":[[{"tag":"text","text":"b"}]]}`,
+			"T\na\nb", "", "", "a card holds content beside its elements"},
+		{"elements", "interactive", `{"schema":"2.0","body":{"elements":[{"tag":"markdown","content":"a"}]},"elements":[{"tag":"markdown","content":"b"}]}`,
+			"a\nb", "", "", "a card holds two lists of elements"},
+		{"body as an array", "interactive", `{"schema":"2.0",` + header + `,"body":[{"tag":"markdown","content":"a"}]}`,
+			"H\na", "", "", "body is an array, not an object"},
+		{"body as a string", "interactive", `{"schema":"2.0",` + header + `,"body":"a"}`, "H\na", "", "", "body is a string, not an object"},
+		{"files", "interactive", `{"title":"T","content":[[{"tag":"text","text":"a"}]],"files":[{"file_key":"file_1"}]}`, "T\na", "", "file_1", ""},
+		{"data as a string", "interactive", `{` + header + `,"data":"{\"template_id\":\"t\",\"template_variable\":{\"a\":\"said\"}}"}`,
+			"H\nsaid", "", "", "the card is a template, which holds its elements; only its variables are present"},
+		{"data beside no elements", "interactive", `{` + header + `,"data":{"template_id":"t","template_variable":{"a":"said"}},"elements":[]}`,
+			"H\nsaid", "", "", "the card is a template, which holds its elements; only its variables are present"},
+		{"user_dsl within", "interactive", `{"title":"T","user_dsl":"{\"user_dsl\":{\"elements\":[{\"tag\":\"markdown\",\"content\":\"deep\"}]}}"}`,
+			"deep", "", "", ""},
+		{"header in languages", "interactive", `{"header":{},"i18n_header":{"en_us":{"title":{"tag":"plain_text","content":"H"}}},"elements":[{"tag":"hr"}]}`,
+			"H\n---", "", "", ""},
+		{"content_v2 of pictures", "post", `{"title":"","content_v2":[[{"tag":"img","image_key":"img_1"}]],"content":[[{"tag":"img","image_key":"img_1"}],[{"tag":"text","text":"a"}]]}`,
+			"a", "", "img_1", ""},
+		{"array beside a language", "post", `{"zh_cn":{"title":"T","content":[[{"tag":"text","text":"a"}]]},"extra":[[{"tag":"text","text":"b"}]]}`,
+			"T\na\nb", "", "", "elements are in a field that is not known"},
+		{"caption", "post", `{"content":[[{"tag":"img","image_key":"img_1","text":{"tag":"plain_text","content":"a"}}]]}`,
+			"a", "", "img_1", "elements are in a field that is not known"},
+		{"date in digits", "interactive", `{"elements":[{"tag":"table","columns":[{"name":"d","display_name":"D","data_type":"date"}],"rows":[{"d":"1699341315000"}]}]}`,
+			"D\n2023-11-07T07:15:15Z", "", "", ""},
+		{"flag in a string", "post", `{"content":[[{"tag":"text","text":"&lt;b&gt;","un_escape":"true"}]]}`, "<b>", "", "", ""},
+	})
+}
+
+func checkLosses(t *testing.T, losses []loss) {
+	t.Helper()
+	for _, l := range losses {
+		t.Run(l.name, func(t *testing.T) {
+			got := becameOf(decodeFormat(t, &format{Key: l.name, MsgType: l.msgType, Text: &l.content}), false)
+			text := ""
+			if got.Text != nil {
+				text = *got.Text
+			}
+			var ids, keys []string
+			for _, m := range got.Mentions {
+				if m.ID != nil {
+					ids = append(ids, *m.ID)
+				}
+			}
+			for _, a := range got.Attachments {
+				if a.Key != nil {
+					keys = append(keys, *a.Key)
+				}
+			}
+			if text != l.text || strings.Join(ids, " ") != l.ids || strings.Join(keys, " ") != l.keys {
+				t.Errorf("text %q, mentions %q, attachments %q, want %q, %q, %q", text, ids, keys, l.text, l.ids, l.keys)
+			}
+			due := l.issue == ""
+			for _, i := range got.Issues {
+				due = due || i.Reason == l.issue
+			}
+			if !due || l.issue == "" && len(got.Issues) > 0 {
+				t.Errorf("issues %+v, want %q", got.Issues, l.issue)
+			}
+		})
+	}
+}
