@@ -69,10 +69,13 @@ func (d *reader) media(e connectors.JSON, tag string) {
 		d.restOf(e, f.others, isImageField, lenient)
 	case "media", "video":
 		d.video(e)
+		d.rest(e, isDecoration, lenient)
 	case "audio", "audio_player":
 		d.duration(d.attach("audio", e.Get("file_key")), e)
+		d.rest(e, isDecoration, lenient)
 	case "file":
 		d.name(d.attach("file", e.Get("file_key")), e)
+		d.rest(e, isDecoration, lenient)
 	case "table":
 		d.table(e)
 	case "chart":
@@ -85,7 +88,10 @@ func (d *reader) media(e connectors.JSON, tag string) {
 
 // words adds a piece of text: "text" in posts, "content" in cards, else that of a language.
 func (d *reader) words(e connectors.JSON, markdown bool) {
-	v, present := ownContent(e)
+	v, present, others := ownContent(e)
+	if others && !d.internal { // the platform's internal form has the same twice
+		defer d.rest(e, isTextField, lenient)
+	}
 	switch v.Kind() {
 	case connectors.Object:
 		if v.Get("tag").Told() {
@@ -118,8 +124,18 @@ func (d *reader) words(e connectors.JSON, markdown bool) {
 	}
 }
 
-// ownContent gives the text of an element, the first that is not empty, and whether there is any.
-func ownContent(e connectors.JSON) (v connectors.JSON, present bool) {
+// isTextField reports whether a field of a piece of text holds no further elements.
+func isTextField(key string) bool {
+	switch key {
+	case "text", "content", "style", "href", "i18n", "i18n_content", "i18nContent":
+		return true
+	}
+	return isDecoration(key)
+}
+
+// ownContent gives the text of an element, the first that is not empty, whether there is any, and whether there may be
+// elements beside it.
+func ownContent(e connectors.JSON) (v connectors.JSON, present, beside bool) {
 	var text, content connectors.JSON
 	others := false
 	for key, v := range e.Fields() {
@@ -130,15 +146,16 @@ func ownContent(e connectors.JSON) (v connectors.JSON, present bool) {
 			keepFirst(&content, v)
 		default:
 			others = others || key != "tag"
+			beside = beside || v.Kind() >= connectors.Array && !isTextField(key)
 		}
 	}
 	switch {
 	case says(text):
-		return text, true
+		return text, true, beside
 	case says(content):
-		return content, true
+		return content, true, beside
 	case !others:
-		return v, text.Told() || content.Told()
+		return v, text.Told() || content.Told(), false
 	}
 	for _, key := range [...]string{"i18n_content", "i18n", "i18nContent", "elements", "contents"} {
 		v = e.Get(key)
@@ -146,10 +163,10 @@ func ownContent(e connectors.JSON) (v connectors.JSON, present bool) {
 			v = localized(v)
 		}
 		if says(v) {
-			return v, true
+			return v, true, false
 		}
 	}
-	return connectors.JSON{}, text.Told() || content.Told()
+	return connectors.JSON{}, text.Told() || content.Told(), beside
 }
 
 // says reports whether a value is there and not empty.

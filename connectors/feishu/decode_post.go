@@ -187,7 +187,7 @@ func (d *reader) rows(bodies ...connectors.JSON) {
 			d.row(v.At(i))
 		}
 		d.once(before, shown)
-		if d.Text.Len() > size {
+		if d.Text.Says(size) {
 			return
 		}
 	}
