@@ -118,7 +118,20 @@ func (d *reader) block(e connectors.JSON, tag string) {
 	for ; present != 0; present &= present - 1 {
 		d.part(parts[bits.TrailingZeros32(present)])
 	}
+	if tag == "select_person" || tag == "multi_select_person" {
+		d.chosen(e)
+	}
 	d.restOf(e, others, isBlockField, d.strictness(tag, silent))
+}
+
+// chosen adds the people that a control is preset to.
+func (d *reader) chosen(e connectors.JSON) {
+	for _, key := range [...]string{"initial_option", "selected_values"} {
+		if v := e.Get(key); says(v) {
+			d.Text.Line()
+			d.persons(v)
+		}
+	}
 }
 
 // part adds what a field of a block holds.
@@ -152,7 +165,7 @@ func (d *reader) strictness(tag string, silent bool) connectors.Kind {
 }
 
 func isBlockField(key string) bool {
-	return partOf(key) >= 0 || isDecoration(key) || key == "alt" || key == "i18n_content" || key == "img_key"
+	return partOf(key) >= 0 || isDecoration(key) || key == "alt" || key == "i18n_content" || key == "img_key" || key == "initial_option" || key == "selected_values"
 }
 
 // inner adds an element within a block. Pieces of text of one block stand on lines of their own.

@@ -215,7 +215,7 @@ func (d *reader) person(e connectors.JSON) {
 	if name == "" {
 		name, _ = d.word(e.Get("name"))
 	}
-	for _, key := range [...]string{"user_id", "id", "ids", "open_id", "userID", "email"} {
+	for _, key := range [...]string{"user_id", "id", "ids", "user_ids", "open_id", "userID", "email"} {
 		v := e.Get(key)
 		if !says(v) {
 			continue

@@ -41,6 +41,9 @@ func TestSeveralPeople(t *testing.T) {
 		{"quoted by entities", "interactive", inMarkdown("<at id=&quot;ou_a&quot;></at> x"), "@ou_a x", "ou_a", "", ""},
 		{"quoted by escapes", "interactive", inMarkdown(`<at id=\"ou_a\"></at> x`), "@ou_a x", "ou_a", "", ""},
 		{"other attributes", "interactive", inMarkdown("<person id = 'ou_a' show_name=true style=x></person> x"), "@ou_a x", "ou_a", "", ""},
+		{"chosen", "interactive", `{"elements":[{"tag":"multi_select_person","selected_values":["ou_a","ou_b"]}]}`, "@ou_a @ou_b", ids, "", ""},
+		{"chosen alone", "interactive", `{"elements":[{"tag":"select_person","initial_option":"ou_a"}]}`, "@ou_a", "ou_a", "", ""},
+		{"element of a post", "post", `{"content":[[{"tag":"at","user_ids":["ou_a","ou_b"]},{"tag":"text","text":" x"}]]}`, text, ids, "", ""},
 		{"a separator alone", "interactive", inMarkdown("<at ids=','>Ann</at> x"), "@Ann x", "", "", ""},
 		{"one name", "interactive", inMarkdown("<at ids=ou_a,ou_b>Ann, Bea</at> x"), text, ids, "", severalNames},
 	})
@@ -56,6 +59,7 @@ func TestNoticeAnywhere(t *testing.T) {
 		{"string", "interactive", `{"title":null,"elements":[["` + noticeOfCard + `"]]}`, "", "", "", leftOut},
 		{"Taiwan", "interactive", `{"title":null,"elements":[[{"tag":"text","text":"請升級至最新版本用戶端，以檢視內容"}]]}`, "", "", "", leftOut},
 		{"Korean", "interactive", `{"title":null,"elements":[[{"tag":"text","text":"최신 버전으로 업데이트하여 내용을 확인하세요"}]]}`, "", "", "", leftOut},
+		{"system", "system", `{"template":"` + noticeOfCard + `"}`, noticeOfCard, "", "", likeNotice},
 		{"about versions", "text", `{"text":"our client has a new version to test today"}`, "our client has a new version to test today", "", "", ""},
 	})
 }

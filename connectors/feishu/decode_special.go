@@ -112,6 +112,7 @@ func (d *reader) system(c connectors.JSON) {
 		d.Issue("text", schemas.IssueNulled, "template is not told")
 		return
 	}
+	d.notice(template)
 	for n := 0; template != "" && n < maxVariables && !d.Text.Full(); n++ {
 		open := strings.IndexByte(template, '{')
 		end := -1
