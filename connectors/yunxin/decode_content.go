@@ -164,11 +164,10 @@ func (r *reader) text(v, a connectors.JSON) {
 func (r *reader) tip(f *fields, a connectors.JSON) {
 	r.says(f.text)
 	if r.Text.Len() == 0 {
-		if a.Told() {
-			r.spoken(a, 0)
-		} else if f.attachment.Kind() == connectors.String {
-			r.row(f.attachment)
+		if !a.Told() {
+			a = f.attachment
 		}
+		r.spoken(a, 0)
 	}
 	if r.Text.Len() == 0 {
 		r.Issue("text", schemas.IssueNulled, "is neither in text nor in the attachment")

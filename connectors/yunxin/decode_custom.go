@@ -27,7 +27,7 @@ var payloadKeys = [...]string{"raw", "payload", "content", "data", "attach", "at
 // custom reads {"type":…,"data":{…}}, whose type and fields say what it is.
 func (r *reader) custom(a, text connectors.JSON, subtype string) {
 	kind, payload := payloadOf(a, func(v connectors.JSON, _ int) connectors.JSON { return r.openObject(v) })
-	inner := kind.Word()
+	inner := typeOf(kind)
 	if subtype == "" {
 		subtype = r.subtype(kind)
 		r.M.MessageSubtype = r.Optional(subtype)
@@ -90,6 +90,19 @@ func (r *reader) sticker(payload connectors.JSON) {
 		e.Attributes.Set("catalog", catalog)
 	}
 	r.M.Attachments = append(r.M.Attachments, e)
+}
+
+// typeOf gives the word of a type, which may be a number, also with blanks around it or zeros after a point.
+func typeOf(v connectors.JSON) string {
+	word := v.Word()
+	if v.Kind() == connectors.Number && word == "" {
+		word = string(v.AppendRaw(nil))
+	}
+	word = strings.TrimSpace(word)
+	if whole, zeros, _ := strings.Cut(word, "."); strings.Trim(zeros, "0") == "" {
+		return whole
+	}
+	return word
 }
 
 // isForward reports whether a payload is that of a merged forward: what its type says counts only with what a merged forward
