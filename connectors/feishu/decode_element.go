@@ -88,10 +88,15 @@ func (d *reader) media(e connectors.JSON, tag string) {
 
 // words adds a piece of text: "text" in posts, "content" in cards, else that of a language.
 func (d *reader) words(e connectors.JSON, markdown bool) {
-	v, present, others := ownContent(e)
-	if others && !d.internal { // the platform's internal form has the same twice
-		defer d.rest(e, isTextField, lenient)
+	v, present, beside := ownContent(e)
+	d.wordsOf(e, v, present, markdown)
+	if beside && !d.internal { // the platform's internal form has the same twice
+		d.rest(e, isTextField, lenient)
 	}
+}
+
+// wordsOf is words for an element whose text has been found.
+func (d *reader) wordsOf(e, v connectors.JSON, present, markdown bool) {
 	switch v.Kind() {
 	case connectors.Object:
 		if v.Get("tag").Told() {

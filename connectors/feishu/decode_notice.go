@@ -51,9 +51,14 @@ func (d *reader) notice(s string) bool {
 	return false
 }
 
-// mayBeNotice tells most texts from notices without looking for each word.
+// mayBeNotice tells most texts from notices by bytes that are rare in others, without looking for each word.
 func mayBeNotice(s string) bool {
-	return strings.Contains(s, "新") || strings.Contains(s, "ersion") || strings.Contains(s, "버전")
+	for _, word := range [...]string{"version", "Version", "新", "버전"} {
+		if i := strings.IndexByte(s, word[0]); i >= 0 && strings.Contains(s[i:], word) {
+			return true
+		}
+	}
+	return false
 }
 
 func isNotice(s string) bool {
