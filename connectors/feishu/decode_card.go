@@ -67,6 +67,7 @@ func (d *reader) reference(data connectors.JSON) {
 		d.Attribute("card_mode", cardEntity)
 		d.attributes(data, "attributes.card_id")
 		d.textIssue(schemas.IssueNulled, "the card is an entity, which holds its elements")
+		d.rest(data, isDecoration, lenient)
 		return
 	}
 	if !data.Get("template_id").Told() {
@@ -233,7 +234,10 @@ func (d *reader) header(h connectors.JSON) {
 	}
 	var f headerFields
 	f.read(h)
-	d.piece(f.title)
+	size := d.Text.Len()
+	if d.piece(f.title); d.Text.Len() == size && f.i18n.Told() {
+		d.piece(localized(f.i18n))
+	}
 	d.piece(f.subtitle)
 	tags := f.tags
 	if tags.Len() == 0 {

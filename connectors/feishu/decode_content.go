@@ -192,6 +192,7 @@ func (d *reader) decodeContent(c connectors.JSON) {
 		d.card(c)
 	case schemas.ContentImage:
 		d.attach("image", c.Get("image_key"))
+		d.optional(c.Get("text"))
 	case schemas.ContentSticker:
 		d.attach("sticker", c.Get("file_key"))
 	case schemas.ContentFile:

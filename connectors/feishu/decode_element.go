@@ -216,12 +216,21 @@ func (d *reader) emotion(e connectors.JSON) {
 
 // person adds an element that names somebody: by a placeholder of mentions, the word for everybody, an id or several.
 func (d *reader) person(e connectors.JSON) {
-	name, _ := d.word(e.Get("user_name"))
-	if name == "" {
-		name, _ = d.word(e.Get("name"))
+	var f personFields
+	f.read(e)
+	d.whoIs(&f)
+	if !d.internal {
+		d.restOf(e, f.others, isPersonField, lenient)
 	}
-	for _, key := range [...]string{"user_id", "id", "ids", "user_ids", "open_id", "userID", "email"} {
-		v := e.Get(key)
+}
+
+// whoIs is person for an element whose fields have been read.
+func (d *reader) whoIs(f *personFields) {
+	name, _ := d.word(f.userName)
+	if name == "" {
+		name, _ = d.word(f.name)
+	}
+	for _, v := range f.ids {
 		if !says(v) {
 			continue
 		}
@@ -285,6 +294,13 @@ func (d *reader) chart(e connectors.JSON) {
 	for _, title := range [...]connectors.JSON{e.Get("title"), spec.Get("title")} {
 		d.chartTitle(title)
 	}
+	if !d.internal {
+		d.rest(e, isChartField, lenient)
+	}
+}
+
+func isChartField(key string) bool {
+	return key == "chart_spec" || key == "chartSpec" || key == "title" || isDecoration(key)
 }
 
 func (d *reader) chartTitle(v connectors.JSON) {

@@ -102,6 +102,26 @@ func TestBesideElements(t *testing.T) {
 	})
 }
 
+// TestFieldsThatSay holds that fields which only some clients and apps write are read, too.
+func TestFieldsThatSay(t *testing.T) {
+	const unknown = "elements are in a field that is not known"
+	checkLosses(t, []loss{
+		{"caption of an image", "image", `{"image_key":"img_1","text":"a"}`, "a", "", "img_1", ""},
+		{"name of a chat", "share_chat", `{"chat_id":"oc_1","name":"Ops"}`, "Ops", "", "", ""},
+		{"name of a person", "share_user", `{"user_id":"ou_a","name":"Ann"}`, "Ann", "", "", ""},
+		{"address", "location", `{"name":"Office","address":"Some Road 1","longitude":"1","latitude":"2"}`, "Office\nSome Road 1", "", "", ""},
+		{"address in the name", "location", `{"name":"Office","address":"Office"}`, "Office", "", "", ""},
+		{"title of a red packet", "hongbao", `{"title":"Luck","text":"a"}`, "Luck\na", "", "", ""},
+		{"languages of a header", "interactive", `{"header":{"i18n":{"en_us":"H"}},"elements":[{"tag":"hr"}]}`, "H\n---", "", "", ""},
+		{"languages beside a title", "interactive", `{"header":{"title":{"tag":"plain_text","content":"T"},"i18n":{"en_us":"H"}},"elements":[{"tag":"hr"}]}`, "T\n---", "", "", ""},
+		{"beside a person", "interactive", `{"elements":[{"tag":"person","user_id":"ou_a","extra":{"tag":"plain_text","content":"a"}}]}`, "@ou_a\na", "ou_a", "", unknown},
+		{"beside a chart", "interactive", `{"elements":[{"tag":"chart","chart_spec":{"title":{"text":"C"}},"elements":[{"tag":"plain_text","content":"a"}]}]}`, "C\na", "", "", unknown},
+		{"beside a card's id", "interactive", `{"data":{"card_id":"7","elements":[{"tag":"markdown","content":"a"}]}}`, "a", "", "", unknown},
+		{"summary in a string", "todo", `{"task_id":"1","summary":"{\"title\":\"T\",\"content\":[[{\"tag\":\"text\",\"text\":\"a\"}]]}"}`, "T\na", "", "", ""},
+		{"summary like JSON", "todo", `{"task_id":"1","summary":"{a}"}`, "{a}", "", "", ""},
+	})
+}
+
 func checkLosses(t *testing.T, losses []loss) {
 	t.Helper()
 	for _, l := range losses {
