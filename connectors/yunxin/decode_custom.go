@@ -67,7 +67,23 @@ func (r *reader) custom(a, text connectors.JSON, subtype string) {
 	if r.says(text); r.Text.Len() == 0 {
 		r.spoken(payload, 0)
 	}
+	if r.Text.Len() == 0 && hasText(payload) {
+		r.Issue("text", schemas.IssueNulled, "a field of text is in a form that is not known")
+	}
 	r.EndText(false)
+}
+
+// hasText reports whether a payload of which no text was read has a field of text, itself or in an object within it.
+func hasText(payload connectors.JSON) bool {
+	if !connectors.Blank(payload.Get("text")) {
+		return true
+	}
+	for _, v := range payload.Fields() {
+		if v.Kind() == connectors.Object && !connectors.Blank(v.Get("text")) {
+			return true
+		}
+	}
+	return false
 }
 
 // openObject is open for what is to be an object.

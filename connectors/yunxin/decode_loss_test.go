@@ -95,3 +95,54 @@ func TestTipThatIsBroken(t *testing.T) {
 		t.Errorf("text %v, issues %+v, want null and an issue", m.Text, m.Issues)
 	}
 }
+
+// decodeOne decodes a page of one message with the given fields.
+func decodeOne(t *testing.T, fields string) *schemas.Message {
+	t.Helper()
+	out := decodePages(historyPage([]byte(`{"code":200,"data":{"items":[{"message_server_id":"1","message_client_id":"c","conversation_type":2,"team_id":42,` +
+		`"sender_id":"alice","create_time":1722247467123,` + fields + `}]}}`)))
+	if len(out.Readings) != 1 || len(out.Failed) > 0 {
+		t.Fatalf("%d readings, failed %+v", len(out.Readings), out.Failed)
+	}
+	return &out.Readings[0].Message
+}
+
+// TestCustomTextThatIsNone holds that a custom message whose text cannot be read says so, and one without a text does not.
+func TestCustomTextThatIsNone(t *testing.T) {
+	for attachment, due := range map[string]bool{
+		`{"text":7}`:                                 true,
+		`{"type":9,"data":{"text":{"a":"b"}}}`:       true,
+		`{"type":9,"data":{"info":{"text":"a"}}}`:    true,
+		`{"type":9,"data":{"info":{"score":"a"}}}`:   false,
+		`{"type":9,"data":{"text":"","price":"12"}}`: false,
+	} {
+		m := decodeOne(t, `"message_type":100,"attachment":`+attachment)
+		if m.Text != nil || hasIssue(m, "text", schemas.IssueNulled) != due {
+			t.Errorf("%s: text %v, issues %+v, want null and an issue: %t", attachment, m.Text, m.Issues, due)
+		}
+	}
+}
+
+// TestReplyWithoutID holds that an answer to a message that is not named is not taken for no answer without a word.
+func TestReplyWithoutID(t *testing.T) {
+	for config, due := range map[string]bool{
+		`{"thread_reply":{"sender_id":"bob","create_time":1722247467000}}`: true,
+		`{"thread_reply":{"create_time":1722247467000}}`:                   true,
+		`{"thread_reply":{"sender_id":"","create_time":0}}`:                false,
+	} {
+		m := decodeOne(t, `"message_type":0,"text":"a","thread_config":`+config)
+		if m.Parent.Status != schemas.LinkNone || hasIssue(m, "parent", schemas.IssueNulled) != due {
+			t.Errorf("%s: parent %+v, issues %+v, want none and an issue: %t", config, m.Parent, m.Issues, due)
+		}
+	}
+}
+
+// TestEscapedKeysOfExtension holds that a key is the same however its letters are written.
+func TestEscapedKeysOfExtension(t *testing.T) {
+	for _, key := range []string{`yxAitMsg`, `\u0079xAitMsg`, `\u0079\u0078AitMsg`} {
+		m := decodeOne(t, `"message_type":0,"text":"@Bo hi","extension":`+strconv.Quote(`{"`+key+`":{"bo":{"text":"@Bo "}}}`))
+		if len(m.Mentions) != 1 || m.Mentions[0].ID == nil || *m.Mentions[0].ID != "bo" {
+			t.Errorf("%s: mentions %+v, want bo", key, m.Mentions)
+		}
+	}
+}
