@@ -88,6 +88,7 @@ func (d *reader) contents(f *fields, recalled bool) {
 		return
 	}
 	d.full, d.ours, d.internal, d.level = false, false, false, 0
+	d.before = half{}
 	d.mentions(f.mentions)
 	s, ok := d.body(f.body)
 	if !ok || d.M.MessageType == typeMergeForward || d.M.ContentKind == schemas.ContentUnknown {

@@ -60,6 +60,17 @@ func TestNoticeAnywhere(t *testing.T) {
 		{"Taiwan", "interactive", `{"title":null,"elements":[[{"tag":"text","text":"請升級至最新版本用戶端，以檢視內容"}]]}`, "", "", "", leftOut},
 		{"Korean", "interactive", `{"title":null,"elements":[[{"tag":"text","text":"최신 버전으로 업데이트하여 내용을 확인하세요"}]]}`, "", "", "", leftOut},
 		{"system", "system", `{"template":"` + noticeOfCard + `"}`, noticeOfCard, "", "", likeNotice},
+		{"English without a version", "interactive", `{"title":null,"elements":[[{"tag":"text","text":"Update Lark to view this message"}]]}`, "", "", "", leftOut},
+		{"client", "interactive", `{"title":null,"elements":[[{"tag":"text","text":"Please upgrade your client to view the content."}]]}`, "", "", "", leftOut},
+		{"English by a sender", "text", `{"text":"Update Feishu to view this message"}`, "Update Feishu to view this message", "", "", likeNotice},
+		{"two elements", "interactive", `{"title":null,"elements":[[{"tag":"text","text":"请升级至最新版本"},{"tag":"text","text":"客户端，以查看内容"}]]}`,
+			noticeOfCard, "", "", likeNotice},
+		{"two elements within a word", "interactive", `{"title":null,"elements":[[{"tag":"text","text":"请升级至最"}],[{"tag":"text","text":"新版本客户端，以查看内容"}]]}`,
+			"请升级至最\n新版本客户端，以查看内容", "", "", likeNotice},
+		{"two elements in English", "interactive", `{"title":null,"elements":[[{"tag":"text","text":"Update Lark to"}],[{"tag":"a","text":"view this message"}]]}`,
+			"Update Lark to\nview this message", "", "", likeNotice},
+		{"about updates", "interactive", `{"title":"Update of the client","elements":[[{"tag":"text","text":"press to view the new details"}]]}`,
+			"Update of the client\npress to view the new details", "", "", ""},
 		{"about versions", "text", `{"text":"our client has a new version to test today"}`, "our client has a new version to test today", "", "", ""},
 	})
 }
