@@ -133,6 +133,15 @@ func TestFieldsThatSay(t *testing.T) {
 	})
 }
 
+// TestCodeInMarkdown holds that in code tags and pictures stay, and placeholders are replaced.
+func TestCodeInMarkdown(t *testing.T) {
+	checkLosses(t, []loss{
+		{"tag", "interactive", inMarkdown("`<at id=ou_a></at>`"), "`<at id=ou_a></at>`", "", "", ""},
+		{"picture", "interactive", inMarkdown("```\n![a](img_1)\n```"), "```\n![a](img_1)\n```", "", "", ""},
+		{"everybody", "interactive", inMarkdown("`@_all`"), "`@all`", "", "", ""},
+	})
+}
+
 func checkLosses(t *testing.T, losses []loss) {
 	t.Helper()
 	for _, l := range losses {

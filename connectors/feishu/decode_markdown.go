@@ -24,8 +24,8 @@ const maxOpen = 16
 const imageKey = "img_"
 
 // markdown adds Markdown as it was sent, but for what only a client shows: people in at and person tags become @name,
-// pictures become attachments and leave their alt text, tags that only colour or link text are left out. In code all
-// stays as it is.
+// pictures become attachments and leave their alt text, tags that only colour or link text are left out. In code tags
+// and pictures stay as they are; placeholders of mentions are replaced there, too.
 //
 // The tags are those of https://open.feishu.cn/document/uAjLw4CM/ukzMukzMukzM/feishu-cards/card-json-v2-components/content-components/rich-text;
 // posts know at and pictures alone.
