@@ -92,7 +92,10 @@ func (d *reader) noticeOfPlatform(s string) bool {
 
 // mayBeNotice tells most texts from notices by bytes that are rare in others, without looking for each word.
 func mayBeNotice(s string) bool {
-	for _, word := range [...]string{"pdate", "pgrade", "新", "버전"} {
+	if i := strings.IndexByte(s, 'p'); i >= 0 && (strings.Contains(s[i:], "pdate") || strings.Contains(s[i:], "pgrade")) {
+		return true
+	}
+	for _, word := range [...]string{"新", "버전"} {
 		if i := strings.IndexByte(s, word[0]); i >= 0 && strings.Contains(s[i:], word) {
 			return true
 		}
