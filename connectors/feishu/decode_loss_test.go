@@ -140,6 +140,13 @@ func TestCodeInMarkdown(t *testing.T) {
 		{"picture", "interactive", inMarkdown("```\n![a](img_1)\n```"), "```\n![a](img_1)\n```", "", "", ""},
 		{"everybody", "interactive", inMarkdown("`@_all`"), "`@all`", "", "", ""},
 	})
+	content := inMarkdown("`@_user_1` <b>")
+	got := becameOf(decodeFormat(t, &format{
+		Key: "code", MsgType: "interactive", Text: &content, Mentions: json.RawMessage(`[{"key":"@_user_1","id":"ou_a","id_type":"open_id","name":"Ann"}]`),
+	}), false)
+	if got.Text == nil || *got.Text != "`@Ann` <b>" || len(got.Issues) > 0 {
+		t.Errorf("text %v, issues %+v, want the name in the code", got.Text, got.Issues)
+	}
 }
 
 func checkLosses(t *testing.T, losses []loss) {
