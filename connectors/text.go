@@ -1,6 +1,7 @@
 package connectors
 
 import (
+	"bytes"
 	"unicode/utf8"
 
 	"chatlake/schemas"
@@ -23,6 +24,9 @@ func (t *Text) Reset() {
 
 // Len gives how many bytes were gathered.
 func (t *Text) Len() int { return len(t.b) }
+
+// Says reports whether anything but blanks was gathered from byte from on.
+func (t *Text) Says(from int) bool { return len(bytes.TrimSpace(t.b[from:])) > 0 }
 
 // Full reports whether something was left out, as all that follows will be.
 func (t *Text) Full() bool { return t.cut }

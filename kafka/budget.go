@@ -75,7 +75,7 @@ func (b *budget) takeFirst(ctx context.Context, h *holding, n int64) {
 	defer timer.Stop()
 	for late := false; ; {
 		b.mu.Lock()
-		if late || b.held == 0 || b.held+n <= b.room() {
+		if late || b.held == h.bytes.Load() || b.held+n <= b.room() {
 			b.add(h, n)
 			b.mu.Unlock()
 			return
@@ -148,9 +148,9 @@ func (b *budget) end(owner *Partition) {
 
 // share is what the decoding of one answer takes its memory from.
 type share struct {
-	ctx   context.Context //nolint:containedctx // of one fetch, with which it ends
-	hold  *holding
-	taken bool
+	ctx     context.Context //nolint:containedctx // of one fetch, with which it ends
+	hold    *holding
+	batches int // that were given memory
 }
 
 // take asks for the memory of one more batch. The first is always given.
@@ -158,16 +158,31 @@ func (s *share) take(n int) bool {
 	if s == nil {
 		return true
 	}
-	if s.taken {
-		return s.hold.budget.take(s.hold, int64(n))
+	if s.batches > 0 && !s.hold.budget.take(s.hold, int64(n)) {
+		return false
 	}
-	s.taken = true
-	s.hold.budget.takeFirst(s.ctx, s.hold, int64(n))
+	if s.batches == 0 {
+		s.hold.budget.takeFirst(s.ctx, s.hold, int64(n))
+	}
+	s.batches++
 	return true
 }
 
-func (s *share) adjust(n int) {
-	if s != nil {
-		s.hold.budget.adjust(s.hold, int64(n))
+// settle corrects the estimate of the batch that was given memory last: it turned out to take actual bytes. False: there is no
+// room for that much beside what others hold, nothing is held for it, and it has to be read again. The first always has room.
+func (s *share) settle(estimate, actual int) bool {
+	if s == nil {
+		return true
 	}
+	b, n := s.hold.budget, int64(actual-estimate)
+	switch {
+	case n <= 0:
+		b.adjust(s.hold, n)
+	case s.batches == 1:
+		b.takeFirst(s.ctx, s.hold, n)
+	case !b.take(s.hold, n):
+		b.adjust(s.hold, -int64(estimate))
+		return false
+	}
+	return true
 }

@@ -76,10 +76,15 @@ func (d *decoder) batches(set []byte, from int64, gone []kmsg.FetchResponseTopic
 			if !d.share.take(cost) {
 				return next, nil
 			}
+			before := len(*out)
 			if err := d.records(b, h, from, out); err != nil {
 				return next, d.cannotRead(b, h, err)
 			}
-			d.share.adjust(d.spent(h) - cost)
+			if !d.share.settle(cost, d.spent(h)) {
+				clear((*out)[before:])
+				*out = (*out)[:before]
+				return next, nil
+			}
 		}
 		next = max(next, h.last+1)
 	}

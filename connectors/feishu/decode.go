@@ -51,6 +51,7 @@ type reader struct {
 	at       place
 	full     bool           // it has more attachments than are kept
 	level    int            // of the parsers of nested that are in use
+	before   half           // the element before this one of what the platform wrote
 	ours     bool           // the platform wrote the elements: a notice among them is none of the sender's words
 	internal bool           // its card is in the platform's internal form
 	byKey    map[string]int // its mentions, where they are many

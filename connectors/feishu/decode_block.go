@@ -118,7 +118,20 @@ func (d *reader) block(e connectors.JSON, tag string) {
 	for ; present != 0; present &= present - 1 {
 		d.part(parts[bits.TrailingZeros32(present)])
 	}
+	if tag == "select_person" || tag == "multi_select_person" {
+		d.chosen(e)
+	}
 	d.restOf(e, others, isBlockField, d.strictness(tag, silent))
+}
+
+// chosen adds the people that a control is preset to.
+func (d *reader) chosen(e connectors.JSON) {
+	for _, key := range [...]string{"initial_option", "selected_values"} {
+		if v := e.Get(key); says(v) {
+			d.Text.Line()
+			d.persons(v)
+		}
+	}
 }
 
 // part adds what a field of a block holds.
@@ -152,7 +165,7 @@ func (d *reader) strictness(tag string, silent bool) connectors.Kind {
 }
 
 func isBlockField(key string) bool {
-	return partOf(key) >= 0 || isDecoration(key) || key == "alt" || key == "i18n_content" || key == "img_key"
+	return partOf(key) >= 0 || isDecoration(key) || key == "alt" || key == "i18n_content" || key == "img_key" || key == "initial_option" || key == "selected_values"
 }
 
 // inner adds an element within a block. Pieces of text of one block stand on lines of their own.
@@ -247,18 +260,21 @@ func (d *reader) cell(v connectors.JSON, dataType string) {
 	switch s, text := v.Str(); {
 	case dataType == "persons" && v.Told():
 		d.persons(v)
+	case dataType == "date" && isInstant(v):
+		ms, _ := v.Int()
+		d.Text.Add(instantText(ms))
 	case text:
 		d.markdown(d.Valid(s, "text"))
-	case dataType == "date" && v.Kind() == connectors.Number:
-		ms, ok := v.Int()
-		if at := schemas.Millis(ms); ok && at >= connectors.MinTime && at < connectors.MaxTime {
-			d.Text.Add(instantText(ms))
-		} else {
-			d.variable(v)
-		}
 	case v.Get("tag").Told():
 		d.element(v)
 	default:
 		d.variable(v)
 	}
+}
+
+// isInstant reports whether a value is an instant in milliseconds, as a number or as digits.
+func isInstant(v connectors.JSON) bool {
+	ms, ok := v.Int()
+	at := schemas.Millis(ms)
+	return ok && at >= connectors.MinTime && at < connectors.MaxTime
 }

@@ -34,8 +34,9 @@ func (d *reader) card(c connectors.JSON) {
 	if f.userDSL.Told() && d.within(f.userDSL, "user_dsl", d.cardBody) {
 		return
 	}
-	if f.data.Kind() == connectors.Object && !f.list().Told() {
-		d.reference(f.data)
+	if f.data.Told() && f.list().Len() == 0 && f.content.Len() == 0 && f.contentV2.Len() == 0 {
+		d.header(f.header)
+		d.within(f.data, "data", d.reference)
 		return
 	}
 	d.cardParts(c, &f)
@@ -66,6 +67,7 @@ func (d *reader) reference(data connectors.JSON) {
 		d.Attribute("card_mode", cardEntity)
 		d.attributes(data, "attributes.card_id")
 		d.textIssue(schemas.IssueNulled, "the card is an entity, which holds its elements")
+		d.rest(data, isDecoration, lenient)
 		return
 	}
 	if !data.Get("template_id").Told() {
@@ -114,6 +116,9 @@ func (d *reader) templateVariable(v connectors.JSON) {
 func (d *reader) cardBody(c connectors.JSON) {
 	var f cardFields
 	f.read(c)
+	if f.userDSL.Told() && d.within(f.userDSL, "user_dsl", d.cardBody) {
+		return
+	}
 	d.cardParts(c, &f)
 }
 
@@ -135,13 +140,20 @@ func (d *reader) cardParts(c connectors.JSON, f *cardFields) {
 	asPost := elements.Len() == 0 && (f.content.Told() || f.contentV2.Told())
 	d.cardForm(f.schema, asPost || elements.At(0).Kind() == connectors.Array || !header.Told() && f.title.Told())
 	d.piece(f.title)
-	d.header(header)
+	size := d.Text.Len()
+	if d.header(header); d.Text.Len() == size && f.header.Told() {
+		d.header(localized(f.i18nHeader))
+	}
 	if asPost {
 		d.rows(f.contentV2, f.content)
 	} else {
 		for i := range d.count(elements) {
 			d.row(elements.At(i))
 		}
+		d.beside(f, elements)
+	}
+	if f.files.Told() {
+		d.files(f.files)
 	}
 	strict := lenient
 	if !elements.Told() {
@@ -154,6 +166,24 @@ func (d *reader) cardParts(c connectors.JSON, f *cardFields) {
 	d.restOf(c, f.others, isCardField, strict)
 	if d.Text.Len() == 0 && len(d.M.Attachments) == 0 {
 		d.optional(f.config.Get("summary")) // the line that a list of chats shows
+	}
+}
+
+// beside reads what a card holds beside its elements in places where others have theirs.
+func (d *reader) beside(f *cardFields, elements connectors.JSON) {
+	if elements.Len() > 0 && f.body.Get("elements").Len() > 0 && f.elements.Len() > 0 {
+		d.textIssue(schemas.IssueUnknownType, "a card holds two lists of elements")
+		d.rows(f.elements)
+	}
+	if f.contentV2.Len() > 0 || f.content.Len() > 0 {
+		d.textIssue(schemas.IssueUnknownType, "a card holds content beside its elements")
+		d.rows(f.contentV2, f.content)
+	}
+	switch f.body.Kind() {
+	case connectors.Absent, connectors.Null, connectors.Object:
+	default:
+		d.textIssue(schemas.IssueCoerced, "body is "+f.body.Kind().String()+", not an object")
+		d.piece(f.body)
 	}
 }
 
@@ -204,7 +234,10 @@ func (d *reader) header(h connectors.JSON) {
 	}
 	var f headerFields
 	f.read(h)
-	d.piece(f.title)
+	size := d.Text.Len()
+	if d.piece(f.title); d.Text.Len() == size && f.i18n.Told() {
+		d.piece(localized(f.i18n))
+	}
 	d.piece(f.subtitle)
 	tags := f.tags
 	if tags.Len() == 0 {

@@ -88,6 +88,7 @@ func (d *reader) contents(f *fields, recalled bool) {
 		return
 	}
 	d.full, d.ours, d.internal, d.level = false, false, false, 0
+	d.before = half{}
 	d.mentions(f.mentions)
 	s, ok := d.body(f.body)
 	if !ok || d.M.MessageType == typeMergeForward || d.M.ContentKind == schemas.ContentUnknown {
@@ -164,6 +165,7 @@ func plainText(content string) (text string, ok bool) {
 
 // setText sets the text of a text message: content as kept, so that nothing is copied where nothing is replaced.
 func (d *reader) setText(text string) {
+	d.notice(text)
 	if strings.Contains(text, "@_") {
 		d.replaceMentions(text)
 		d.EndText(true)
@@ -191,6 +193,7 @@ func (d *reader) decodeContent(c connectors.JSON) {
 		d.card(c)
 	case schemas.ContentImage:
 		d.attach("image", c.Get("image_key"))
+		d.optional(c.Get("text"))
 	case schemas.ContentSticker:
 		d.attach("sticker", c.Get("file_key"))
 	case schemas.ContentFile:
@@ -248,6 +251,7 @@ func (d *reader) textContent(c connectors.JSON) {
 		return
 	}
 	if s, ok := d.word(v); ok {
+		d.notice(s)
 		d.replaceMentions(s)
 		d.EndText(true)
 	}

@@ -22,8 +22,9 @@ func (d *reader) element(e connectors.JSON) {
 		}
 		return
 	default:
-		s, _ := d.word(e)
-		d.say(s)
+		if s, _ := d.word(e); !d.notice(s) {
+			d.say(s)
+		}
 		return
 	}
 	tag := d.peek(e.Get("tag"))
@@ -65,13 +66,16 @@ func (d *reader) media(e connectors.JSON, tag string) {
 		d.optional(f.title)
 		d.image(&f)
 		d.optional(f.alt)
-		d.restOf(e, f.others, isBlockField, lenient)
+		d.restOf(e, f.others, isImageField, lenient)
 	case "media", "video":
 		d.video(e)
+		d.rest(e, isDecoration, lenient)
 	case "audio", "audio_player":
 		d.duration(d.attach("audio", e.Get("file_key")), e)
+		d.rest(e, isDecoration, lenient)
 	case "file":
 		d.name(d.attach("file", e.Get("file_key")), e)
+		d.rest(e, isDecoration, lenient)
 	case "table":
 		d.table(e)
 	case "chart":
@@ -84,7 +88,15 @@ func (d *reader) media(e connectors.JSON, tag string) {
 
 // words adds a piece of text: "text" in posts, "content" in cards, else that of a language.
 func (d *reader) words(e connectors.JSON, markdown bool) {
-	v, present := ownContent(e)
+	v, present, beside := ownContent(e)
+	d.wordsOf(e, v, present, markdown)
+	if beside && !d.internal { // the platform's internal form has the same twice
+		d.rest(e, isTextField, lenient)
+	}
+}
+
+// wordsOf is words for an element whose text has been found.
+func (d *reader) wordsOf(e, v connectors.JSON, present, markdown bool) {
 	switch v.Kind() {
 	case connectors.Object:
 		if v.Get("tag").Told() {
@@ -104,7 +116,7 @@ func (d *reader) words(e connectors.JSON, markdown bool) {
 	}
 	s, _ := d.word(v)
 	if strings.IndexByte(s, '&') >= 0 {
-		if escaped, _ := e.Get("un_escape").Bool(); escaped {
+		if escaped, _ := e.Get("un_escape").Flag(); escaped {
 			s = html.UnescapeString(s)
 		}
 	}
@@ -117,8 +129,18 @@ func (d *reader) words(e connectors.JSON, markdown bool) {
 	}
 }
 
-// ownContent gives the text of an element, the first that is not empty, and whether there is any.
-func ownContent(e connectors.JSON) (v connectors.JSON, present bool) {
+// isTextField reports whether a field of a piece of text holds no further elements.
+func isTextField(key string) bool {
+	switch key {
+	case "text", "content", "style", "href", "i18n", "i18n_content", "i18nContent":
+		return true
+	}
+	return isDecoration(key)
+}
+
+// ownContent gives the text of an element, the first that is not empty, whether there is any, and whether there may be
+// elements beside it.
+func ownContent(e connectors.JSON) (v connectors.JSON, present, beside bool) {
 	var text, content connectors.JSON
 	others := false
 	for key, v := range e.Fields() {
@@ -129,15 +151,16 @@ func ownContent(e connectors.JSON) (v connectors.JSON, present bool) {
 			keepFirst(&content, v)
 		default:
 			others = others || key != "tag"
+			beside = beside || v.Kind() >= connectors.Array && !isTextField(key)
 		}
 	}
 	switch {
 	case says(text):
-		return text, true
+		return text, true, beside
 	case says(content):
-		return content, true
+		return content, true, beside
 	case !others:
-		return v, text.Told() || content.Told()
+		return v, text.Told() || content.Told(), false
 	}
 	for _, key := range [...]string{"i18n_content", "i18n", "i18nContent", "elements", "contents"} {
 		v = e.Get(key)
@@ -145,10 +168,10 @@ func ownContent(e connectors.JSON) (v connectors.JSON, present bool) {
 			v = localized(v)
 		}
 		if says(v) {
-			return v, true
+			return v, true, false
 		}
 	}
-	return connectors.JSON{}, text.Told() || content.Told()
+	return connectors.JSON{}, text.Told() || content.Told(), beside
 }
 
 // says reports whether a value is there and not empty.
@@ -170,8 +193,9 @@ func (d *reader) hyperlink(e connectors.JSON) {
 				d.words(v, false)
 				return
 			}
-			s, _ := d.word(v)
-			d.say(s)
+			if s, _ := d.word(v); !d.notice(s) {
+				d.say(s)
+			}
 			return
 		}
 	}
@@ -192,12 +216,21 @@ func (d *reader) emotion(e connectors.JSON) {
 
 // person adds an element that names somebody: by a placeholder of mentions, the word for everybody, an id or several.
 func (d *reader) person(e connectors.JSON) {
-	name, _ := d.word(e.Get("user_name"))
-	if name == "" {
-		name, _ = d.word(e.Get("name"))
+	var f personFields
+	f.read(e)
+	d.whoIs(&f)
+	if !d.internal {
+		d.restOf(e, f.others, isPersonField, lenient)
 	}
-	for _, key := range [...]string{"user_id", "id", "ids", "open_id", "userID", "email"} {
-		v := e.Get(key)
+}
+
+// whoIs is person for an element whose fields have been read.
+func (d *reader) whoIs(f *personFields) {
+	name, _ := d.word(f.userName)
+	if name == "" {
+		name, _ = d.word(f.name)
+	}
+	for _, v := range f.ids {
 		if !says(v) {
 			continue
 		}
@@ -261,6 +294,13 @@ func (d *reader) chart(e connectors.JSON) {
 	for _, title := range [...]connectors.JSON{e.Get("title"), spec.Get("title")} {
 		d.chartTitle(title)
 	}
+	if !d.internal {
+		d.rest(e, isChartField, lenient)
+	}
+}
+
+func isChartField(key string) bool {
+	return key == "chart_spec" || key == "chartSpec" || key == "title" || isDecoration(key)
 }
 
 func (d *reader) chartTitle(v connectors.JSON) {

@@ -100,7 +100,7 @@ func (f *cardFields) isPost() bool {
 
 // headerFields are the fields of a card's header.
 type headerFields struct {
-	title, subtitle, tags, i18nTags connectors.JSON
+	title, subtitle, i18n, tags, i18nTags connectors.JSON
 
 	others connectors.Kind // the highest kind among fields that are not known
 }
@@ -114,6 +114,8 @@ func (f *headerFields) read(h connectors.JSON) {
 			keepFirst(&f.subtitle, v)
 		case "text_tag_list":
 			keepFirst(&f.tags, v)
+		case "i18n":
+			keepFirst(&f.i18n, v)
 		case "i18n_text_tag_list":
 			keepFirst(&f.i18nTags, v)
 		default:
@@ -144,10 +146,15 @@ func (f *imageFields) read(e connectors.JSON) {
 		if field := f.field(key); field != nil {
 			keepFirst(field, v)
 		}
-		if v.Kind() > f.others && !isBlockField(key) {
+		if v.Kind() > f.others && !isImageField(key) {
 			f.others = v.Kind()
 		}
 	}
+}
+
+func isImageField(key string) bool {
+	var f imageFields
+	return f.field(key) != nil || isDecoration(key)
 }
 
 func (f *imageFields) field(key string) *connectors.JSON {
@@ -185,4 +192,55 @@ func (f *imageFields) key() connectors.JSON {
 		return localized(key)
 	}
 	return key
+}
+
+// personKeys is how many fields personKey knows.
+const personKeys = 7
+
+// personKey gives the place, in the order of reading, of a field that names somebody or several by ids; -1 for any other.
+func personKey(key string) int {
+	switch key {
+	case "user_id":
+		return 0
+	case "id":
+		return 1
+	case "ids":
+		return 2
+	case "user_ids":
+		return 3
+	case "open_id":
+		return 4
+	case "userID":
+		return 5
+	case "email":
+		return 6
+	}
+	return -1
+}
+
+// personFields are the fields of an element that names somebody.
+type personFields struct {
+	userName, name connectors.JSON
+	ids            [personKeys]connectors.JSON
+
+	others connectors.Kind // the highest kind among fields that are not known
+}
+
+func (f *personFields) read(e connectors.JSON) {
+	for key, v := range e.Fields() {
+		switch i := personKey(key); {
+		case i >= 0:
+			keepFirst(&f.ids[i], v)
+		case key == "user_name":
+			keepFirst(&f.userName, v)
+		case key == "name":
+			keepFirst(&f.name, v)
+		case v.Kind() > f.others && !isDecoration(key):
+			f.others = v.Kind()
+		}
+	}
+}
+
+func isPersonField(key string) bool {
+	return personKey(key) >= 0 || key == "user_name" || key == "name" || isDecoration(key)
 }

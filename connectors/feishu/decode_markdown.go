@@ -1,6 +1,7 @@
 package feishu
 
 import (
+	"html"
 	"strconv"
 	"strings"
 	"time"
@@ -23,8 +24,8 @@ const maxOpen = 16
 const imageKey = "img_"
 
 // markdown adds Markdown as it was sent, but for what only a client shows: people in at and person tags become @name,
-// pictures become attachments and leave their alt text, tags that only colour or link text are left out. In code all
-// stays as it is.
+// pictures become attachments and leave their alt text, tags that only colour or link text are left out. In code tags
+// and pictures stay as they are; placeholders of mentions are replaced there, too.
 //
 // The tags are those of https://open.feishu.cn/document/uAjLw4CM/ukzMukzMukzM/feishu-cards/card-json-v2-components/content-components/rich-text;
 // posts know at and pictures alone.
@@ -172,7 +173,7 @@ func (w *markdownWalk) people(t htmlTag, s string) (n int, add func()) {
 		n += end + len("</>") + len(t.name)
 	}
 	ids := ""
-	for _, key := range [...]string{"id", "user_id", "ids", "open_id", "union_id", "email"} {
+	for _, key := range [...]string{"id", "user_id", "ids", "open_id", "union_id", "email", "emails"} {
 		if ids = t.attribute(key); ids != "" {
 			break
 		}
@@ -184,21 +185,34 @@ func (w *markdownWalk) people(t htmlTag, s string) (n int, add func()) {
 	return n, func() { w.named(ids, name) }
 }
 
-// named adds @name for each of the ids, which are apart by commas; name is that of a single one.
+// isBetweenIDs reports whether a character separates ids or quotes them: no id holds any of these.
+func isBetweenIDs(r rune) bool { return strings.ContainsRune(" \t\r\n,;|，；、[]\"'\\", r) }
+
+// named adds @name for each of the ids, however they are separated; name is that of a single one.
 func (d *reader) named(ids, name string) {
-	if strings.IndexByte(ids, ',') < 0 {
-		d.atKey(strings.TrimSpace(ids), name)
+	if strings.IndexByte(ids, '&') >= 0 {
+		ids = html.UnescapeString(ids)
+	}
+	if strings.IndexFunc(ids, isBetweenIDs) < 0 {
+		d.atKey(ids, name)
 		return
 	}
-	first := true
-	for id := range strings.SplitSeq(ids, ",") {
-		if id = strings.TrimSpace(id); id == "" {
-			continue
-		}
-		if !first {
+	all := strings.FieldsFunc(ids, isBetweenIDs)
+	switch len(all) {
+	case 0:
+		d.atKey("", name)
+		return
+	case 1:
+		d.atKey(all[0], name)
+		return
+	}
+	if name != "" {
+		d.textIssue(schemas.IssueNulled, "one name is that of several people")
+	}
+	for i, id := range all {
+		if i > 0 {
 			d.Text.Add(" ")
 		}
-		first = false
 		d.atKey(id, "")
 	}
 }
@@ -271,7 +285,7 @@ func (t *htmlTag) attribute(key string) string {
 		value, after := rest, ""
 		if rest != "" && (rest[0] == '"' || rest[0] == '\'') {
 			value, after, _ = strings.Cut(rest[1:], rest[:1])
-		} else if end := strings.IndexAny(rest, " \t\n"); end >= 0 {
+		} else if end := listEnd(rest); end >= 0 {
 			value, after = rest[:end], rest[end:]
 		}
 		if strings.TrimSpace(name) == key {
@@ -280,4 +294,20 @@ func (t *htmlTag) attribute(key string) string {
 		s = after
 	}
 	return ""
+}
+
+// listEnd gives where a value without quotes ends: at the first blank with no comma beside it, -1 where there is none.
+func listEnd(s string) int {
+	const blanks = " \t\n"
+	for i := 0; ; {
+		n := strings.IndexAny(s[i:], blanks)
+		if n < 0 {
+			return -1
+		}
+		end := i + n
+		i = end + len(s[end:]) - len(strings.TrimLeft(s[end:], blanks))
+		if i < len(s) && s[i] != ',' && (end == 0 || s[end-1] != ',') || i == len(s) {
+			return end
+		}
+	}
 }

@@ -114,6 +114,7 @@ func (p *postFields) some() bool {
 // instead of content.
 func (d *reader) post(c connectors.JSON) {
 	var p postFields
+	var outer connectors.JSON
 	if p.read(c); p.others && !p.content.Told() {
 		if wrapped := c.Get("post"); wrapped.Kind() == connectors.Object {
 			c, p = wrapped, postFields{}
@@ -127,6 +128,7 @@ func (d *reader) post(c connectors.JSON) {
 			d.rest(c, isPostField, lenient)
 			return
 		}
+		outer = c
 		c = t
 		p.read(c)
 	}
@@ -137,6 +139,12 @@ func (d *reader) post(c connectors.JSON) {
 	}
 	if p.others {
 		d.rest(c, isPostField, connectors.String)
+	}
+	for _, v := range outer.Fields() { // objects are its translations
+		if v.Kind() == connectors.Array && mayHoldElement(v) {
+			d.textIssue(schemas.IssueUnknownType, "elements are in a field that is not known")
+			d.part(v)
+		}
 	}
 }
 
@@ -160,9 +168,10 @@ func isPostField(key string) bool {
 	return false
 }
 
-// rows adds the lines of a post: of the first body that says anything. content_v2 goes before content, and elements, which is
+// rows adds the lines of a post: of the first body that has text, and the pictures of those before it. content_v2 goes before content, and elements, which is
 // the word of a card, comes last.
 func (d *reader) rows(bodies ...connectors.JSON) {
+	before := len(d.M.Attachments)
 	for _, v := range bodies {
 		switch v.Kind() {
 		case connectors.Absent, connectors.Null:
@@ -172,14 +181,39 @@ func (d *reader) rows(bodies ...connectors.JSON) {
 			d.line(v)
 			continue
 		}
-		size, attached := d.Text.Len(), len(d.M.Attachments)
+		size := d.Text.Len()
+		shown := len(d.M.Attachments)
 		for i := range d.count(v) {
 			d.row(v.At(i))
 		}
-		if d.Text.Len() > size || len(d.M.Attachments) > attached {
+		d.once(before, shown)
+		if d.Text.Says(size) {
 			return
 		}
 	}
+}
+
+// once takes out attachments from number shown on that are among those from number before on: a body of nothing but
+// pictures is read together with the next, which may show the same.
+func (d *reader) once(before, shown int) {
+	if shown == before {
+		return
+	}
+	keys := map[string]bool{}
+	for i := range d.M.Attachments[before:shown] {
+		if key := d.M.Attachments[before+i].FileKey; key != nil {
+			keys[*key] = true
+		}
+	}
+	kept := d.M.Attachments[:shown]
+	for _, a := range d.M.Attachments[shown:] {
+		if a.FileKey != nil && keys[*a.FileKey] {
+			continue
+		}
+		a.AttachmentNo = int64(len(kept) + 1)
+		kept = append(kept, a)
+	}
+	d.M.Attachments = kept
 }
 
 // count gives the number of elements of an array; what is there and no array is an issue.

@@ -16,21 +16,22 @@ func (d *reader) special(c connectors.JSON) {
 	case schemas.ContentChatCard:
 		d.attributes(c, "attributes.chat_id")
 		d.mustHave("attributes.chat_id", c.Get("chat_id"))
+		d.line(c.Get("name"))
 	case schemas.ContentContactCard:
 		d.attributes(c, "attributes.user_id")
 		d.mustHave("attributes.user_id", c.Get("user_id"))
+		d.line(c.Get("name"))
 	case schemas.ContentLocation:
 		d.textLine(c, "name")
+		if address := c.Get("address"); d.peek(address) != d.peek(c.Get("name")) {
+			d.line(address)
+		}
 		d.attributes(c, "attributes.latitude", "attributes.longitude")
 	case schemas.ContentCall:
 		d.textLine(c, "topic")
 		d.attributes(c, "attributes.start_time")
 	case schemas.ContentTask:
-		if summary := c.Get("summary"); summary.Kind() == connectors.Object {
-			d.post(summary)
-		} else {
-			d.textLine(c, "summary")
-		}
+		d.task(c)
 		d.attributes(c, "attributes.due_time", "attributes.task_id")
 	case schemas.ContentVote:
 		d.textLine(c, "topic")
@@ -41,10 +42,26 @@ func (d *reader) special(c connectors.JSON) {
 		}
 		d.attributes(c, "attributes.status")
 	case schemas.ContentRedPacket:
+		d.line(c.Get("title"))
 		d.textLine(c, "text")
 	case schemas.ContentCalendar:
 		d.textLine(c, "summary")
 		d.attributes(c, "attributes.end_time", "attributes.open_calendar_id", "attributes.open_event_id", "attributes.start_time")
+	}
+}
+
+// task reads the summary of a task: a post, also one within a string, or a line.
+func (d *reader) task(c connectors.JSON) {
+	summary := c.Get("summary")
+	if s := d.peek(summary); strings.HasPrefix(strings.TrimSpace(s), "{") {
+		if inner, err := d.parseNested(s); err == nil && isPost(inner) {
+			summary = inner
+		}
+	}
+	if summary.Kind() == connectors.Object {
+		d.post(summary)
+	} else {
+		d.textLine(c, "summary")
 	}
 }
 
@@ -112,6 +129,7 @@ func (d *reader) system(c connectors.JSON) {
 		d.Issue("text", schemas.IssueNulled, "template is not told")
 		return
 	}
+	d.notice(template)
 	for n := 0; template != "" && n < maxVariables && !d.Text.Full(); n++ {
 		open := strings.IndexByte(template, '{')
 		end := -1

@@ -202,6 +202,8 @@ func (d *reader) atKey(key, name string) {
 	switch {
 	case m != nil && m.Name != nil:
 		name = *m.Name
+	case name == "" && m != nil && m.ID != nil:
+		name = *m.ID
 	case name == "":
 		name = strings.TrimPrefix(key, "@")
 	}

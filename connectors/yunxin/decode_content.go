@@ -95,13 +95,31 @@ func (r *reader) described(kind int, f *fields, a connectors.JSON) {
 			r.spoken(r.object(f, a), 0)
 		}
 	}
-	if r.Text.Len() == 0 {
-		r.says(f.text)
-		if r.Text.Len() == 0 {
+	switch {
+	case kindOf(kind) == "":
+	case r.Text.Len() > 0:
+		r.beside(f.text, f.preview, r.pick(a, "text"), r.pick(a, "address", "title", "attachmentAddress"))
+	default:
+		if r.says(f.text); r.Text.Len() == 0 {
 			r.row(a.Get("msg"))
 		}
 	}
 	r.EndText(false)
+}
+
+// beside adds the text beside what an attachment said, which no other field of the record holds. Clients write the same
+// there as a preview, too: that is left out.
+func (r *reader) beside(text connectors.JSON, said ...connectors.JSON) {
+	for _, v := range said {
+		if a, ok := v.Str(); ok {
+			if b, _ := text.Str(); a == b {
+				return
+			}
+		}
+	}
+	if v, isText := text.Str(); !isText || strings.TrimSpace(v) != "" {
+		r.says(text)
+	}
 }
 
 // location reads a place: its name is the text.
@@ -146,11 +164,10 @@ func (r *reader) text(v, a connectors.JSON) {
 func (r *reader) tip(f *fields, a connectors.JSON) {
 	r.says(f.text)
 	if r.Text.Len() == 0 {
-		if a.Told() {
-			r.spoken(a, 0)
-		} else if f.attachment.Kind() == connectors.String {
-			r.row(f.attachment)
+		if !a.Told() {
+			a = f.attachment
 		}
+		r.spoken(a, 0)
 	}
 	if r.Text.Len() == 0 {
 		r.Issue("text", schemas.IssueNulled, "is neither in text nor in the attachment")

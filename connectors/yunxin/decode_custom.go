@@ -27,7 +27,7 @@ var payloadKeys = [...]string{"raw", "payload", "content", "data", "attach", "at
 // custom reads {"type":…,"data":{…}}, whose type and fields say what it is.
 func (r *reader) custom(a, text connectors.JSON, subtype string) {
 	kind, payload := payloadOf(a, func(v connectors.JSON, _ int) connectors.JSON { return r.openObject(v) })
-	inner := kind.Word()
+	inner := typeOf(kind)
 	if subtype == "" {
 		subtype = r.subtype(kind)
 		r.M.MessageSubtype = r.Optional(subtype)
@@ -49,6 +49,8 @@ func (r *reader) custom(a, text connectors.JSON, subtype string) {
 		r.row(body)
 		if r.Text.Len() == 0 {
 			r.says(text)
+		} else {
+			r.beside(text, title, body)
 		}
 		r.EndText(title.Kind() == connectors.String || body.Kind() == connectors.String)
 		return
@@ -65,7 +67,23 @@ func (r *reader) custom(a, text connectors.JSON, subtype string) {
 	if r.says(text); r.Text.Len() == 0 {
 		r.spoken(payload, 0)
 	}
+	if r.Text.Len() == 0 && hasText(payload) {
+		r.Issue("text", schemas.IssueNulled, "a field of text is in a form that is not known")
+	}
 	r.EndText(false)
+}
+
+// hasText reports whether a payload of which no text was read has a field of text, itself or in an object within it.
+func hasText(payload connectors.JSON) bool {
+	if !connectors.Blank(payload.Get("text")) {
+		return true
+	}
+	for _, v := range payload.Fields() {
+		if v.Kind() == connectors.Object && !connectors.Blank(v.Get("text")) {
+			return true
+		}
+	}
+	return false
 }
 
 // openObject is open for what is to be an object.
@@ -88,6 +106,19 @@ func (r *reader) sticker(payload connectors.JSON) {
 		e.Attributes.Set("catalog", catalog)
 	}
 	r.M.Attachments = append(r.M.Attachments, e)
+}
+
+// typeOf gives the word of a type, which may be a number, also with blanks around it or zeros after a point.
+func typeOf(v connectors.JSON) string {
+	word := v.Word()
+	if v.Kind() == connectors.Number && word == "" {
+		word = string(v.AppendRaw(nil))
+	}
+	word = strings.TrimSpace(word)
+	if whole, zeros, _ := strings.Cut(word, "."); strings.Trim(zeros, "0") == "" {
+		return whole
+	}
+	return word
 }
 
 // isForward reports whether a payload is that of a merged forward: what its type says counts only with what a merged forward

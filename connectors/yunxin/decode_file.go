@@ -78,8 +78,17 @@ func (r *reader) header(line []byte) (count int64, isHeader, ok bool) {
 	if !told {
 		n = -1
 	}
-	isHeader = told || !v.Get("11").Told() && !v.Get("12").Told()
-	return n, isHeader, true
+	return n, told || !isLine(v), true
+}
+
+// isLine reports whether an object has any of the tags that say who wrote a message, when, and what.
+func isLine(v connectors.JSON) bool {
+	for _, tag := range [...]string{"2", "7", "8", "9", "10", "11", "12"} {
+		if v.Get(tag).Told() {
+			return true
+		}
+	}
+	return false
 }
 
 // fileLine decodes a line of a file, and reports whether it is a message.

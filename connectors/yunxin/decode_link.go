@@ -36,6 +36,8 @@ func (r *reader) links(f *fields, quote *named) (byRoot bool) {
 	f.config(r)
 	parent, root := r.named(&f.parent, "parent"), r.named(&f.root, "root")
 	r.used = before
+	r.nameless(&f.parent, &parent, "parent")
+	r.nameless(&f.root, &root, "root")
 	byRoot = root.told()
 	if byRoot {
 		m.ThreadID = r.Optional(root.server)
@@ -90,6 +92,16 @@ func (r *reader) refOf(of connectors.JSON, field string) ref {
 	return n
 }
 
+// nameless notes a message of which sender or time are told, but no id.
+func (r *reader) nameless(v *ref, n *named, field string) {
+	if n.told() {
+		return
+	}
+	if ms, ok := v.created.Int(); !connectors.Blank(v.sender) || ok && ms != 0 {
+		r.Issue(field, schemas.IssueNulled, "names no message")
+	}
+}
+
 func (r *reader) named(v *ref, field string) named {
 	n := named{server: r.serverID(v.serverID, field), client: r.ID(v.clientID, field)}
 	if !n.told() {
@@ -140,7 +152,7 @@ func (r *reader) extension(v connectors.JSON) (quote named) {
 	before := r.used
 	defer func() { r.used = before }()
 	if s, isText := v.Str(); isText {
-		if !strings.Contains(s, "yx") && !strings.Contains(s, "mergedMessage") {
+		if !strings.Contains(s, "yx") && !strings.Contains(s, "mergedMessage") && !strings.Contains(s, `\u00`) {
 			return named{}
 		}
 		if v = r.open(v); v.Kind() != connectors.Object {

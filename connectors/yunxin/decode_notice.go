@@ -79,7 +79,10 @@ func (r *reader) notice(a connectors.JSON) {
 
 func (r *reader) teamNotice(kind int64, a connectors.JSON, nested bool) {
 	team := r.team(a)
-	whom := r.pick(a, "targetIds", "accids", "ids", "accounts", "accid", "account")
+	whom := r.pick(a, "targetIds", "accids", "ids", "accounts")
+	if one := r.pick(a, "accid", "account"); one.Told() && r.openOr(whom).Len() == 0 && whom.Kind() != connectors.String {
+		whom = one
+	}
 	if nested && !whom.Told() {
 		whom = a.Get("id")
 	}
@@ -149,7 +152,7 @@ func (r *reader) happened(kind int64, a, whom connectors.JSON) {
 	case noticeAccepted:
 		r.Text.Add(" accepted the invitation to the group")
 	case noticeMute:
-		if muted(r.pick(a, "chatBanned", "mute")) {
+		if r.muted(r.pick(a, "chatBanned", "mute")) {
 			say("muted", "")
 		} else {
 			say("unmuted", "")
@@ -158,11 +161,11 @@ func (r *reader) happened(kind int64, a, whom connectors.JSON) {
 }
 
 // muted reports whether members were muted, as is most likely where nothing says so.
-func muted(v connectors.JSON) bool {
+func (r *reader) muted(v connectors.JSON) bool {
 	if on, ok := v.Flag(); ok && v.Told() {
 		return on
 	}
-	n, ok := v.Int()
+	n, ok := r.Number(v, "text")
 	return !ok || n != 0
 }
 

@@ -6,6 +6,8 @@ import (
 	"chatlake/connectors"
 )
 
+const wordCustom = "100" // typeCustom as a word
+
 // finder looks for the files of merged forwards, as the decoder understands attachments: what it would lay out is
 // fetched.
 type finder struct {
@@ -16,7 +18,7 @@ type finder struct {
 // mergedFiles gives the URLs of the files that a message forwards, from its type and attachment: one, or those of the messages
 // that stand within it.
 func mergedFiles(kind, attachment connectors.JSON) []string {
-	if n, _ := kind.Int(); n != typeCustom {
+	if n, whole := kind.Int(); n != typeCustom && (whole || typeOf(kind) != wordCustom) {
 		return nil
 	}
 	var f finder
@@ -59,7 +61,7 @@ func (f *finder) look(v connectors.JSON, depth int) {
 		return
 	}
 	for i := range messages.Len() {
-		if item := messages.At(i); depth < maxFileDepth && item.Get("messageType").Word() == "100" {
+		if item := messages.At(i); depth < maxFileDepth && typeOf(item.Get("messageType")) == wordCustom {
 			f.look(item, depth+1)
 		}
 	}
@@ -68,7 +70,7 @@ func (f *finder) look(v connectors.JSON, depth int) {
 // payload takes a merged forward's out of what it is wrapped in; ok is false where it is none.
 func (f *finder) payload(v connectors.JSON) (payload connectors.JSON, ok bool) {
 	kind, payload := payloadOf(v, func(v connectors.JSON, _ int) connectors.JSON { return f.opened(v) })
-	return payload, isForward(kind.Word(), payload)
+	return payload, isForward(typeOf(kind), payload)
 }
 
 // opened gives a value, or where it is a string what that holds, encoded up to maxWraps times; absent where that is not JSON.
