@@ -57,7 +57,7 @@ type suspect struct {
 // then it is stepped over, and the batch given says so.
 //
 // Stepping over does not disturb the telling of aborted transactions: a skipped batch is the last that is looked at in
-// its answer, and the next answer lists the transactions anew that are aborted from there on.
+// its answer, and the next answer lists again the transactions that are aborted from there on.
 func (r *Reader) doubt(ctx context.Context, from int64, u *unreadable, stable int64) (Batch, error) {
 	if r.suspect.from != from || r.suspect.sum != u.sum {
 		r.suspect = suspect{from: from, sum: u.sum}

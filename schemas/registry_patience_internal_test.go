@@ -74,7 +74,7 @@ func TestRegistryIsAskedAgain(t *testing.T) {
 				fake := srfake.NewRegistry()
 				var said int
 				r, err := openRegistry(RegistryConfig{
-					URL: "http://registry.test", Patience: 30 * time.Second, Waiting: func(error) { said++ },
+					URL: "http://schemas.test", Patience: 30 * time.Second, Waiting: func(error) { said++ },
 				}, &moody{registry: handled{fake.Handler()}, fault: c.fault})
 				if err != nil {
 					t.Fatal(err)
@@ -117,7 +117,7 @@ func TestRegistryPatienceEnds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r, err := openRegistry(RegistryConfig{URL: "http://registry.test", Patience: 30 * time.Second}, &moody{fault: c.fault})
+				r, err := openRegistry(RegistryConfig{URL: "http://schemas.test", Patience: 30 * time.Second}, &moody{fault: c.fault})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -127,7 +127,7 @@ func TestRegistryPatienceEnds(t *testing.T) {
 				if err == nil || took > c.most || c.most > 0 && took < c.most-5*time.Second {
 					t.Errorf("after %s: %v", took, err)
 				}
-				for _, want := range append(c.want, "http://registry.test") {
+				for _, want := range append(c.want, "http://schemas.test") {
 					if err == nil || !strings.Contains(err.Error(), want) {
 						t.Errorf("%v, without %q", err, want)
 					}
@@ -142,7 +142,7 @@ func TestRegistryPatienceEnds(t *testing.T) {
 func TestRegistryPatienceObeysItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		refused := &moody{fault: func(int) (*http.Response, error) { return nil, syscall.ECONNREFUSED }}
-		r, err := openRegistry(RegistryConfig{URL: "http://registry.test", Patience: time.Hour}, refused)
+		r, err := openRegistry(RegistryConfig{URL: "http://schemas.test", Patience: time.Hour}, refused)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,7 +20,7 @@ func (t *tool) deadlettersListCommand() *cobra.Command {
 	c := t.command(&cobra.Command{
 		Use:   "list",
 		Short: "List what could not be processed",
-		Long: "List what could not be processed and was set aside, the newest last: each once, though a replay finds the same again.\n" +
+		Long: "List what could not be processed, the newest last: each once, though a replay finds the same again.\n" +
 			"With NORMALIZER_OUTPUT set, dead letters are those of that output.",
 		Example: "  chatlake deadletters list --stage decode --since 7d\n" +
 			"  chatlake deadletters list --platform feishu --output json",

@@ -76,8 +76,8 @@ type reader struct {
 	at     place
 	list   string          // name of the array of messages in data
 	raws   [][]byte        // its elements as they were sent, once they were asked for
-	here   string          // pointer of the item or line in hand
-	fwd    *forwarded      // what the message in hand forwards, nil where it is no merged forward
+	here   string          // pointer of the current item or line
+	fwd    *forwarded      // what the current message forwards, nil where it is no merged forward
 	raw    connectors.JSON // what the current attachment keeps under raw beside other keys
 	levels int             // of messages within messages that are being read
 }

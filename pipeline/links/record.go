@@ -3,7 +3,7 @@ package links
 // A record id has one conversation in a partition: the first that shows it. What a rebuilt cache learns of published
 // versions comes before any page is read, so it waits under the record id until a page shows the record.
 
-// nobody stands for the conversation of a record that no page has shown yet.
+// nobody is in place of the conversation of a record that no page has shown yet.
 const nobody = "\x00\x00\x00\x00"
 
 // entry reads what is kept under a record id. The owner is "" where there is no entry, nobody where only versions are known.

@@ -182,7 +182,7 @@ const (
 	witnesses      = 16
 )
 
-// identify asks the last messages of the output whether their pages are where they were. A version that only links anew
+// identify asks the last messages of the output whether their pages are where they were. A version that only relinks
 // names an old page, so not all of them have to be.
 func (s *session) identify(ctx context.Context, start, stable int64) (seen identity, err error) {
 	first, end, err := s.log.Offsets(ctx, s.Topics.Messages)

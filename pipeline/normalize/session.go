@@ -30,7 +30,7 @@ type session struct {
 	talk      *links.Conversation
 	best      map[links.Key]*connectors.Reading // the readings of it that stand
 	top       string                            // a merged forward of it that is of this conversation
-	value     schemas.Message                   // one that was kept, to be published anew
+	value     schemas.Message                   // one that was kept, to be published again
 
 	dirty   bool // there is something to commit
 	out     []schemas.Record

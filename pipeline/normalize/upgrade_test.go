@@ -53,7 +53,7 @@ func (r *rig) use(version string) {
 }
 
 // TestAnotherDecoderGoesOnInPlace: pages after the committed offset follow its rules, and nothing older is published again,
-// whatever becomes of the index; a message that is only linked anew keeps what was published of it.
+// whatever becomes of the index; a message that is only relinked keeps what was published of it.
 func TestAnotherDecoderGoesOnInPlace(t *testing.T) {
 	for _, lose := range []bool{false, true} {
 		r := newRig(t, memlog.Faults{})
