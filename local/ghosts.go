@@ -170,7 +170,7 @@ func exchange(ctx context.Context, address string, r kmsg.Request) error {
 	if err != nil {
 		return fmt.Errorf("embedded broker: %w", err)
 	}
-	defer conn.Close()
+	defer func() { _ = conn.Close() }() // the answer is all that was wanted
 	unhook := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer unhook()
 	if _, err := conn.Write(kmsg.NewRequestFormatter().AppendRequest(nil, r, 1)); err != nil {
