@@ -70,9 +70,12 @@ func (g *ghosts) run(ctx context.Context) {
 		case <-turn.C:
 		}
 		for group, member := range g.found(time.Now()) {
-			err := g.leave(ctx, group, member)
-			g.log.Info("embedded broker: member of a group removed, for its connection ended while it joined",
-				"group", group, "member", member, "error", err)
+			if err := g.leave(ctx, group, member); err != nil {
+				g.log.Warn("embedded broker: a member whose connection ended while it joined cannot be removed yet",
+					"group", group, "member", member, "error", err)
+				continue
+			}
+			g.log.Info("embedded broker: member removed, its connection ended while it joined", "group", group, "member", member)
 		}
 	}
 }
@@ -126,6 +129,9 @@ func (g *ghosts) found(now time.Time) map[string]string {
 // ghost gives a member that has been silent for one and a half sessions, counted from when the group was stable: before
 // that members wait, and say nothing. A member with a timer is removed by kfake before.
 func (m *membership) ghost(info *kfake.GroupInfo, now time.Time) string {
+	if info == nil || len(info.Members) == 0 {
+		clear(m.heard) // requests may name any member, and nobody else forgets them
+	}
 	if info == nil || info.State != "Stable" {
 		m.since = time.Time{}
 		return ""

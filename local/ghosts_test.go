@@ -47,7 +47,7 @@ func TestMemberThatDiesWhileItJoins(t *testing.T) {
 	// The live one stays: it is heard. Two sessions are enough for a mistake to show.
 	for until := time.Now().Add(2 * sessionTime); time.Now().Before(until); time.Sleep(100 * time.Millisecond) {
 		if code := live.beat(t, third); code != 0 {
-			t.Fatalf("the live member is told %v", kerr.ErrorForCode(code))
+			t.Fatalf("the live member got %v", kerr.ErrorForCode(code))
 		}
 	}
 }
