@@ -45,6 +45,8 @@ type Container struct {
 	Cancelled      bool         `avro:"cancelled" json:"cancelled"`
 	Cause          string       `avro:"cause" json:"cause"`
 	RequestedAt    Millis       `avro:"requested_at" json:"requested_at"`
+	// Resume says that the epoch starts from the cursor and watermark of the epoch before, without its page token.
+	Resume bool `avro:"resume" json:"resume"`
 }
 
 // States of a container, as its checkpoint tells them.
