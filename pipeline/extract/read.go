@@ -30,6 +30,7 @@ type reading struct {
 	container  schemas.Container // as it was when the task began
 	checkpoint schemas.Checkpoint
 	old        *schemas.Checkpoint // of an earlier epoch that was begun and never came to its end
+	threads    int64               // epoch of the containers that its pages show
 	leave      func()              // gives its place back
 	probes     bool                // it asks whether probe answers again
 	probe      string
