@@ -101,7 +101,7 @@ var archives = []struct {
 		for i := range 500 {
 			a.add(fmt.Sprintf("oc_%d", i), 1+r.IntN(4), func(int) int { return poisson(r, 0.3) }, short(r))
 		}
-	}, [3]float64{3.5, 12, 4}},
+	}, [3]float64{3.5, 20, 4}},
 	{"threads late", schemas.Feishu, func(a *archive, r *rand.Rand) {
 		for i := range 100 {
 			pages := skewed(r, 6, 1)
