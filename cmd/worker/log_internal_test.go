@@ -65,7 +65,7 @@ func TestASummaryAMinuteWhileThereIsWork(t *testing.T) {
 }
 
 func TestSinceCountsWhatMoved(t *testing.T) {
-	var s since
+	s := since{}
 	for i, c := range [][3]int64{{5, 0, 5}, {7, 1, 2}, {7, 1, 0}} {
 		if got := s.grown(c[0], c[1]); got[0] != c[2] {
 			t.Errorf("%d: %v", i, got)

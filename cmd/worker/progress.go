@@ -27,7 +27,7 @@ func beside(ctx context.Context, all ...func(context.Context)) (stop func()) {
 type since []int64
 
 func (s *since) grown(now ...int64) []int64 {
-	if *s == nil {
+	if len(*s) == 0 {
 		*s = make(since, len(now))
 	}
 	out := make([]int64, len(now))
