@@ -228,10 +228,12 @@ func (s *session) pause(ctx context.Context, r *reading, why *connectors.Error) 
 	if r.checkpoint.State == schemas.StateWaiting && deref(r.checkpoint.ErrorCode) == why.Code {
 		s.spent(r, why.Calls)
 	} else {
-		s.Logger.Warn("container waits", "container", r.key, "code", why.Code, "error", why)
 		if err := s.waiting(ctx, r, why); err != nil {
 			return err
 		}
+	}
+	if tries == loneTries {
+		s.Logger.Warn("container waits: others of its platform are read, or there are none", "container", r.key, "code", why.Code, "error", why)
 	}
 	s.end(r, func(l *live) {
 		l.tries++

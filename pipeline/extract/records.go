@@ -130,9 +130,6 @@ func (s *session) committed(r *reading, d *draft) {
 	s.stats.Items.Add(int64(p.Items))
 	s.stats.Calls.Add(int64(p.Calls))
 	s.stats.DeadLetters.Add(int64(d.dead))
-	if p.Final && p.Failed != nil {
-		s.Logger.Error("container failed", "container", r.key, "code", p.Failed.Code, "error", p.Failed.Message)
-	}
 	s.mu.Lock()
 	for _, c := range d.found {
 		s.fold(c)
@@ -286,6 +283,7 @@ func (s *session) commitCheckpoint(ctx context.Context, r *reading, cp *schemas.
 	s.mu.Unlock()
 	if cp.Ended() {
 		s.stats.ended(cp.State)
+		s.logEnd(r, cp)
 	}
 	return nil
 }
