@@ -14,7 +14,9 @@ import (
 // Cursor is where a source goes on within a container. Only the source that made it reads it.
 type Cursor string
 
-// Position is how far a container has been read in its epoch. Its zero value is the beginning.
+// Position is how far a container has been read in its epoch. Its zero value is the beginning. A Cursor and Watermark with
+// Pages 0 are those that an earlier epoch came to: the source goes on from there without the page token, which may be months
+// old, and opens the container again.
 type Position struct {
 	Cursor    Cursor
 	Watermark schemas.Millis // creation time of the newest message read, 0: none

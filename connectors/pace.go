@@ -97,6 +97,9 @@ type Budget struct {
 	Share  float64 // this process's share of it by SetShare, 0 to 1
 	Part   float64 // what it paces out now, Share to 1
 	Recent int     // calls let through in the last 60 s
+	// Pace is how many calls a minute are let through at present: what the part allows while calls wait, else by those of the
+	// last 10 s.
+	Pace float64
 	// Calls, Throttled and Pauses count calls let through, those of them that were throttled, and pauses begun.
 	Calls, Throttled, Pauses int64
 	Waiting                  int       // calls that wait now

@@ -167,6 +167,10 @@ func (b *bucket) snapshot(api string) Budget {
 		API: api, Quota: b.quota, Share: b.part.floor, Part: b.part.part, Recent: int(math.Round(b.recent.within(now, time.Minute))),
 		Calls: b.calls, Throttled: b.throttled, Pauses: b.pauses, Waiting: b.waiting,
 	}
+	s.Pace = 6 * b.recent.within(now, 10*time.Second)
+	if perSecond, _ := b.quota.pace(b.part.part); b.waiting > 0 {
+		s.Pace = 60 * perSecond
+	}
 	if now.Before(b.until) {
 		s.PausedUntil = b.until
 	}

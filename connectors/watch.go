@@ -3,7 +3,6 @@ package connectors
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/url"
 	"strings"
 	"time"
@@ -190,6 +189,6 @@ func (h *Health) stalled(name string) {
 	if s.first.IsZero() {
 		s.first = now.Add(-s.stall)
 	}
-	h.log.Debug("calls hang", "platform", h.platform, "api", name, "calls", fmt.Sprint(len(hang)))
+	h.log.Debug("calls hang", "platform", h.platform, "api", name, "calls", len(hang))
 	h.close(name, s)
 }

@@ -57,7 +57,6 @@ type timing struct {
 	closing  time.Duration // what leaving the group may take
 	backoff  time.Duration // first pause between tries; doubles up to a second
 	sessions time.Duration // first pause between two sessions of a partition; doubles up to 5 s
-	report   time.Duration // how often a lasting failure is logged
 	limits   time.Duration // how long a topic's limit is believed when it refuses a record
 	dial     time.Duration // one connection to an advertised address
 	reach    time.Duration // how long advertised addresses are tried at the start
@@ -68,7 +67,7 @@ func usualTiming() timing {
 		session: 10 * time.Second, heartbeat: 2 * time.Second, rebalance: 20 * time.Second, joinBackoff: time.Second,
 		request: 10 * time.Second, produce: 30 * time.Second, missing: 15 * time.Second,
 		grace: 5 * time.Second, stop: 15 * time.Second, leave: 7 * time.Second, closing: 8 * time.Second,
-		backoff: 20 * time.Millisecond, sessions: 200 * time.Millisecond, report: 10 * time.Second,
+		backoff: 20 * time.Millisecond, sessions: 200 * time.Millisecond,
 		limits: time.Minute, dial: 5 * time.Second, reach: 12 * time.Second,
 	}
 }
@@ -77,6 +76,7 @@ func usualTiming() timing {
 type Client struct {
 	config    Config
 	log       *slog.Logger
+	library   *slog.Logger // of what kafka-go says
 	addr      net.Addr
 	transport *kafkago.Transport
 	dialer    *kafkago.Dialer
@@ -89,6 +89,7 @@ type Client struct {
 	versions  versions
 	limits    limits
 	budget    budget
+	outage    outage
 	largest   int // bytes of one batch
 }
 
@@ -115,10 +116,12 @@ func NewClient(config Config) (*Client, error) {
 		size = usualBudget
 	}
 	return &Client{
+		outage:  outage{log: log, after: outageAfter},
 		budget:  budget{size: size, patience: 5 * time.Second, freed: make(chan struct{})},
 		largest: largestBatch,
 		config:  config,
 		log:     log,
+		library: log.With("library", "kafka-go"),
 		addr:    kafkago.TCP(config.Brokers...),
 		transport: &kafkago.Transport{
 			TLS: config.TLS, SASL: mechanism, ClientID: config.ClientID,

@@ -75,7 +75,7 @@ func (r *Reader) doubt(ctx context.Context, from int64, u *unreadable, stable in
 		first = from
 	}
 	r.suspect, r.atLeast = suspect{}, 0
-	r.client.log.Warn("kafka: a batch cannot be read and is stepped over", "topic", r.place.String(), "first", first, "last", last, "error", u.error)
+	r.client.log.Warn("a batch cannot be read and is stepped over", append(r.place.attrs(), "from", first, "to", last, "error", u.error)...)
 	return Batch{Next: last + 1, Stable: stable, Skipped: []Damaged{{first, last, u.Error()}}}, nil
 }
 

@@ -187,7 +187,7 @@ func TestEndIsNeverLessThanTheLastOwnerKnew(t *testing.T) {
 		}
 		return nil
 	})
-	if n := strings.Count(log.String(), "ends before what this group has written"); n != 1 || !strings.Contains(log.String(), out+"/0") {
+	if n := strings.Count(log.String(), "ends before what this group has written"); n != 1 || !strings.Contains(log.String(), "topic="+out+" partition=0") {
 		t.Errorf("said %d times: %s", n, log.String())
 	}
 }

@@ -219,12 +219,13 @@ type tries struct {
 // persist repeats call with growing pauses while its error's verdict allows, until ctx ends. The last error is part of
 // the one returned.
 func (c *Client) persist(ctx context.Context, t tries, call func(context.Context) error) error {
-	began, reported := time.Now(), time.Now()
+	began := time.Now()
 	for pause := c.timing.backoff; ; pause = min(2*pause, time.Second) {
 		turn(ctx)
 		err := call(ctx)
 		turn(ctx)
 		if err == nil {
+			c.outage.partWorks(t.what)
 			return nil
 		}
 		v := judge(err)
@@ -238,10 +239,7 @@ func (c *Client) persist(ctx context.Context, t tries, call func(context.Context
 		if isCode(err, codeUnknownTopic) && time.Since(began) > c.timing.missing {
 			return err
 		}
-		if time.Since(reported) >= c.timing.report {
-			reported = time.Now()
-			c.log.Warn("kafka: still trying", "call", t.what, "since", time.Since(began).Round(time.Second), "error", err)
-		}
+		c.outage.partFailed(t.what, began, err)
 		if !sleep(ctx, pause/2+rand.N(pause)) {
 			return fmt.Errorf("%s: %w (last: %w)", t.what, context.Cause(ctx), err)
 		}

@@ -168,10 +168,15 @@ func (c *Client) roundTrip(ctx context.Context, o order) (reply, error) {
 	case ctx.Err() != nil:
 		return reply{}, context.Cause(ctx)
 	case timed.Err() != nil:
-		return reply{}, fmt.Errorf("no answer within %v: %w", within, err)
+		err = fmt.Errorf("no answer within %v: %w", within, err)
+		fallthrough
 	default:
+		if unanswered(err) {
+			c.outage.failed(err)
+		}
 		return reply{}, err
 	}
+	c.outage.answered()
 	// Only now is the frame surely no longer read by the connection's goroutine.
 	if cap(e.frame) <= 4<<20 {
 		*frame = e.frame

@@ -14,7 +14,7 @@ import (
 type Waits struct {
 	Session, Heartbeat, Rebalance, JoinBackoff    time.Duration
 	Request, Missing, Grace, Stop, Leave, Closing time.Duration
-	Sessions, Room, Reach, Limits                 time.Duration
+	Sessions, Room, Reach, Limits, Outage         time.Duration
 }
 
 // Shorten changes a client's time-outs. Call it before the client is used.
@@ -38,6 +38,7 @@ func (c *Client) Shorten(w Waits) {
 	set(&t.sessions, w.Sessions)
 	set(&t.reach, w.Reach)
 	set(&t.limits, w.Limits)
+	set(&c.outage.after, w.Outage)
 	set(&c.budget.patience, w.Room)
 }
 

@@ -98,8 +98,8 @@ func (c *Client) assume(topic, why string, bytes int) {
 	c.limits.warned[topic] = true
 	c.limits.mu.Unlock()
 	if !said {
-		c.log.Warn("kafka: how large a record may be is not known and assumed (grant DESCRIBE_CONFIGS on the topic to let it be read)",
-			"topic", topic, "max.message.bytes", bytes, "why", why)
+		c.log.Warn("how large a record may be is not known and assumed (grant DESCRIBE_CONFIGS on the topic to let it be read)",
+			"topic", topic, "limit_bytes", bytes, "error", why)
 	}
 }
 
@@ -160,8 +160,8 @@ func (c *Client) learn(ctx context.Context, o *oversized, records []schemas.Reco
 		return nil, err
 	}
 	l := c.limit(topic)
-	c.log.Warn("kafka: a batch is larger than its topic takes", "topic", o.place.String(), "records", len(o.records),
-		"bytes", o.size, "uncompressed", o.plain, "max.message.bytes", l.bytes, "error", o.error)
+	c.log.Warn("a batch is larger than its topic takes", append(o.place.attrs(), "records", len(o.records),
+		"bytes", o.size, "uncompressed_bytes", o.plain, "limit_bytes", l.bytes, "error", o.error)...)
 	if o.size > l.bytes {
 		return nil, nil
 	}

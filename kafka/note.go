@@ -120,9 +120,9 @@ func (p *Partition) End(ctx context.Context, topic string) (int64, error) {
 	}
 	known := p.transaction.notes.get().Ends[topic]
 	if end < known && p.transaction.notes.first(topic) {
-		p.owner.client.log.Warn("kafka: a topic ends before what this group has written to it: its leader is out of date, or records were lost. "+
+		p.owner.client.log.Warn("a topic ends before what this group has written to it: its leader is out of date, or records were lost. "+
 			"If they are lost for good, stop the group and reset its offsets to their present values (kafka-consumer-groups --reset-offsets --to-current)",
-			"topic", at.String(), "group", p.owner.Group, "end", end, "written", known)
+			append(at.attrs(), "group", p.owner.Group, "to", end, "written", known)...)
 	}
 	return max(end, known), nil
 }

@@ -107,7 +107,7 @@ type owner struct {
 func (w *owner) groupConfig() kafkago.ConsumerGroupConfig {
 	t := w.client.timing
 	logf := kafkago.LoggerFunc(func(format string, args ...any) {
-		w.client.log.Debug("kafka: group", "text", fmt.Sprintf(format, args...))
+		w.client.library.Debug(fmt.Sprintf(format, args...))
 	})
 	return kafkago.ConsumerGroupConfig{
 		ID: w.Group, Brokers: w.client.config.Brokers, Dialer: w.client.dialer, Topics: []string{w.Topic},
@@ -124,7 +124,8 @@ func (w *owner) groupConfig() kafkago.ConsumerGroupConfig {
 // always be waiting in Next, for kafka-go hands everything over unbuffered.
 func (w *owner) follow(ctx context.Context, group *kafkago.ConsumerGroup) error {
 	var refusals int
-	since, reported := time.Now(), time.Now()
+	since := time.Now()
+	what := "join group " + w.Group
 	pulse, stop := w.client.pulses.start("membership of group " + w.Group)
 	defer stop()
 	for {
@@ -139,19 +140,21 @@ func (w *owner) follow(ctx context.Context, group *kafkago.ConsumerGroup) error 
 			}
 			return cause
 		case err == nil:
-			refusals, since, reported = 0, time.Now(), time.Now()
+			refusals = 0
+			w.client.outage.partWorks(what)
 			w.take(ctx, generation)
+			since = time.Now()
 		case judge(err) == fatal:
 			// A broker that dies within a handshake looks like one that refuses us, once.
 			if refusals++; refusals >= 3 {
 				return explain(fmt.Errorf("join group %s: %w", w.Group, err), onGroup("Read", w.Group), onTopic("Describe", w.Topic))
 			}
 		default:
-			w.client.log.Debug("kafka: join group", "group", w.Group, "error", err)
-			if time.Since(reported) >= w.client.timing.report {
-				reported = time.Now()
-				w.client.log.Warn("kafka: cannot join group", "group", w.Group,
-					"since", time.Since(since).Round(time.Second), "error", err)
+			w.client.log.Debug("group not joined", "group", w.Group, "error", err)
+			if unanswered(err) {
+				w.client.outage.failed(err)
+			} else {
+				w.client.outage.partFailed(what, since, err)
 			}
 		}
 	}
@@ -209,7 +212,7 @@ func (w *owner) joined(ended context.Context) (left <-chan struct{}) {
 }
 
 func (w *owner) generation(ctx context.Context, m member, owned []int32) {
-	w.client.log.Info("kafka: partitions", "group", w.Group, "generation", m.generation, "owned", owned, "total", w.total)
+	w.client.log.Info("partitions assigned", "group", w.Group, "generation", m.generation, "owned", owned, "total", w.total)
 	if !w.assign(ctx, m, owned) {
 		return
 	}
@@ -292,7 +295,7 @@ func (w *owner) leave(group *kafkago.ConsumerGroup) error {
 		return fmt.Errorf("partition %s has not stopped", place{w.Topic, id})
 	}
 	// All work has ended; only the coordinator does not answer. It will miss our heartbeats.
-	w.client.log.Warn("kafka: group not left in time", "group", w.Group)
+	w.client.log.Warn("group not left in time", "group", w.Group)
 	return nil
 }
 

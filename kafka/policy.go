@@ -85,6 +85,6 @@ func (c *Client) softer(topic, setting string, err error) error {
 	if !errors.As(err, &r) || !refusedByPolicy(err) && r.code != codeTopicForbidden && r.code != codeClusterForbidden {
 		return err
 	}
-	c.log.Warn("kafka: a setting of a topic was refused: the cluster's default holds", "topic", topic, "setting", setting, "error", err)
+	c.log.Warn("a setting of a topic was refused: the cluster's default holds", "topic", topic, "setting", setting, "error", err)
 	return nil
 }

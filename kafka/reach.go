@@ -36,7 +36,7 @@ func (c *Client) reach(ctx context.Context) error {
 		failed := c.dialAll(ctx, found.brokers)
 		if len(failed) < len(found.brokers) {
 			for at, err := range failed {
-				c.log.Warn("kafka: a broker cannot be reached at the address that it advertises (advertised.listeners)", "address", at, "error", err)
+				c.log.Warn("a broker cannot be reached at the address that it advertises (advertised.listeners)", "address", at, "error", err)
 			}
 			return nil
 		}

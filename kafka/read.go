@@ -121,7 +121,7 @@ func (r *Reader) fetch(ctx context.Context, from int64, wait time.Duration, maxB
 	switch {
 	case errors.As(err, &bad) && batch.Next > from:
 		// What lies before it is good; the next Read begins at it.
-		r.client.log.Debug("kafka: read up to a batch that cannot be read", "error", err)
+		r.client.log.Debug("read up to a batch that cannot be read", "error", err)
 		return batch, nil
 	case err == nil && batch.Next == from && len(found.RecordBatches) > 0:
 		bad = r.cut(found.RecordBatches, from)

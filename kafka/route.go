@@ -18,6 +18,9 @@ type place struct {
 
 func (p place) String() string { return fmt.Sprintf("%s/%d", p.topic, p.partition) }
 
+// attrs names the place in a log line.
+func (p place) attrs() []any { return []any{"topic", p.topic, "partition", p.partition} }
+
 const (
 	groupKey       = int8(0)
 	transactionKey = int8(1)

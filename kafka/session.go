@@ -7,7 +7,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"chatlake/schemas"
@@ -21,7 +20,6 @@ type Partition struct {
 	driver      place
 	committed   int64
 	transaction *transaction
-	beaten      atomic.Int64 // unix nanoseconds
 	pulse       *pulse
 
 	mu   sync.Mutex
@@ -39,10 +37,7 @@ func (p *Partition) Total() int { return p.owner.total }
 func (p *Partition) Committed() int64 { return p.committed }
 
 // Beat says that the partition is alive; Read and Commit say so by themselves.
-func (p *Partition) Beat() {
-	p.beaten.Store(time.Now().UnixNano())
-	p.pulse.beat()
-}
+func (p *Partition) Beat() { p.pulse.beat() }
 
 // Reader reads the same partition of a topic; see Client.Reader.
 func (p *Partition) Reader(topic string, from int64) *Reader {
@@ -153,9 +148,9 @@ func (w *owner) hold(ctx context.Context, m member, id int32) bool {
 		case errors.As(err, &broken) && judge(err) == lost:
 			// Somebody else may own it already. The generation ends by the next heartbeat or two.
 			pause = 2 * w.client.timing.heartbeat
-			w.client.log.Info("kafka: partition lost", "partition", driver.String(), "error", err)
+			w.client.log.Debug("partition lost", append(driver.attrs(), "error", err)...)
 		case errors.As(err, &broken):
-			w.client.log.Warn("kafka: session begins again", "partition", driver.String(), "error", err)
+			w.client.trouble("session begins again", err, driver.attrs()...)
 		default:
 			w.stop(err)
 			w.settle(ctx, t, err)
@@ -175,14 +170,14 @@ func (w *owner) hold(ctx context.Context, m member, id int32) bool {
 // settle is for a program that stops: an unfinished transaction would hold back readers until its timeout. It fences
 // nobody, for the group is left only after it; where the generation has ended, the next owner settles.
 func (w *owner) settle(ctx context.Context, t *transaction, err error) {
-	w.client.log.Debug("kafka: session ended", "transactional_id", t.id, "error", err)
+	w.client.log.Debug("session ended", "transactional_id", t.id, "error", err)
 	if !t.open || errors.Is(context.Cause(ctx), errGeneration) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	if err := t.begin(ctx); err != nil {
-		w.client.log.Debug("kafka: abort", "transactional_id", t.id, "error", err)
+		w.client.log.Debug("transaction not aborted", "transactional_id", t.id, "error", err)
 	}
 }
 
@@ -227,7 +222,7 @@ func (w *owner) drive(ctx context.Context, p *Partition) error {
 		defer w.occupied(p.driver.partition, false)
 		defer func() {
 			if r := recover(); r != nil {
-				w.client.log.Error("kafka: panic", "partition", p.driver.String(), "stack", string(debug.Stack()))
+				w.client.log.Error("a stage panicked", append(p.driver.attrs(), "error", r, "stack", string(debug.Stack()))...)
 				done <- fmt.Errorf("%s: panic: %v", p.driver, r)
 			}
 		}()
@@ -239,7 +234,7 @@ func (w *owner) drive(ctx context.Context, p *Partition) error {
 		return stalled.result
 	}
 	if ctx.Err() == nil {
-		w.client.log.Error("kafka: partition stalled", "partition", p.driver.String(), "error", stalled.err)
+		w.client.log.Error("partition stalled", append(p.driver.attrs(), "error", stalled.err)...)
 		cancel(stalled.err)
 	}
 	ok, err := w.await(done)
@@ -287,7 +282,7 @@ func (w *owner) watch(ctx context.Context, p *Partition, done <-chan error) outc
 		case <-ctx.Done():
 			return outcome{err: context.Cause(ctx)}
 		case <-tick.C:
-			if quiet := time.Since(time.Unix(0, p.beaten.Load())); quiet > w.Stall {
+			if quiet := time.Since(time.Unix(0, p.pulse.at.Load())); quiet > w.Stall {
 				return outcome{err: fmt.Errorf("%s: %w for %v", p.driver, errStalled, quiet.Round(time.Millisecond))}
 			}
 		}

@@ -120,8 +120,8 @@ func (c *Client) createAllowed(ctx context.Context, t Topic) (created bool, err 
 	if berr != nil {
 		return false, berr
 	}
-	c.log.Warn("kafka: a topic was created without settings that the cluster's policy refuses: its defaults hold",
-		"topic", t.Name, "without", strings.Join(without, " "), "error", err)
+	c.log.Warn("a topic was created without settings that the cluster's policy refuses: its defaults hold",
+		"topic", t.Name, "setting", strings.Join(without, " "), "error", err)
 	return again, nil
 }
 

@@ -170,7 +170,7 @@ func (t *transaction) offsets(ctx context.Context, m member, at place, next int6
 	}
 	if isCode(err, codeNoteTooLarge) && partition.Metadata != nil {
 		t.silent = true
-		t.client.log.Warn("kafka: the broker takes no metadata with offsets (offset.metadata.max.bytes): an out-of-date leader may go unnoticed",
+		t.client.log.Warn("the broker takes no metadata with offsets (offset.metadata.max.bytes): an out-of-date leader may go unnoticed",
 			"group", t.group, "bytes", len(text), "error", err)
 		request.Topics[0].Partitions[0].Metadata = nil
 		err = t.offset(ctx, &request, at)
@@ -275,7 +275,7 @@ func (t *transaction) abandon(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
 	if err := t.end(ctx, false); err != nil {
-		t.client.log.Debug("kafka: abort", "transactional_id", t.id, "error", err)
+		t.client.log.Debug("transaction not aborted", "transactional_id", t.id, "error", err)
 	}
 }
 

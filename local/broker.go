@@ -29,7 +29,7 @@ func openBroker(c Config, ln net.Listener, space *space) (*broker, error) {
 		kfake.NumBrokers(1),
 		kfake.ClusterID("chatlake-local"),
 		kfake.DataDir(dir),
-		kfake.WithLogger(logger{c.Logger, space.heard}),
+		kfake.WithLogger(logger{c.Logger.With("library", "kfake"), space.heard}),
 		// The port is taken before, so that a taken one has a message of its own.
 		kfake.ListenFn(func(string, string) (net.Listener, error) { return guarded, nil }),
 		kfake.BrokerConfigs(brokerSettings()),
@@ -97,6 +97,6 @@ func (l logger) Logf(level kfake.LogLevel, format string, args ...any) {
 		l.heard(fmt.Sprintf(format, args...))
 	}
 	if ctx := context.Background(); l.to.Enabled(ctx, at) {
-		l.to.Log(ctx, at, "embedded broker: "+fmt.Sprintf(format, args...))
+		l.to.Log(ctx, at, fmt.Sprintf(format, args...))
 	}
 }

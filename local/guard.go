@@ -69,7 +69,7 @@ func (f *frames) Read(p []byte) (int, error) {
 		version := int16(binary.BigEndian.Uint16(head[6:]))
 		request := kmsg.RequestForKey(key)
 		if length < 8 || length > maxRequest || request == nil || version < 0 || version > request.MaxVersion() && key != apiVersions {
-			f.log.Warn("embedded broker: connection closed", "from", f.RemoteAddr().String(), "reason", errNotKafka.Error())
+			f.log.Warn("embedded broker: a connection that does not speak Kafka is closed", "address", f.RemoteAddr().String(), "error", errNotKafka)
 			return 0, errNotKafka
 		}
 		if !f.space.admit(key, int64(length)) {

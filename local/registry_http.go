@@ -45,7 +45,7 @@ func openRegistry(c Config, ln net.Listener) (*registryServer, error) {
 		Handler:           &browserGuard{hosts: []string{c.Host}, next: s.routes()},
 		ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
 		MaxHeaderBytes: maxHeaderBytes,
-		ErrorLog:       slog.NewLogLogger(c.Logger.Handler(), slog.LevelWarn),
+		ErrorLog:       slog.NewLogLogger(c.Logger.With("library", "net/http").Handler(), slog.LevelWarn),
 	}
 	go func() { s.done <- s.server.Serve(ln) }()
 	return s, nil

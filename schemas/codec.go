@@ -41,7 +41,7 @@ type Schema struct {
 type reading struct {
 	shape  *shape
 	schema avro.Schema
-	own    bool // it is our own schema, see readOwn
+	own    int // leading fields of our own schema that bodies have and nothing else, see readOwn; 0: it is another schema
 }
 
 //go:embed container.avsc

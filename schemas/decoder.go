@@ -55,8 +55,8 @@ func (d *Decoder) Decode(ctx context.Context, value []byte, v any) error {
 	if err != nil {
 		return fmt.Errorf("decode %s: schema id %d: %w", d.schema.Name, id, err)
 	}
-	if w.own {
-		if known, err := readOwn(body, v); known {
+	if w.own > 0 {
+		if known, err := readOwn(body, w.own, v); known {
 			if err != nil {
 				err = fmt.Errorf("decode %s: %w", d.schema.Name, err)
 			}
@@ -101,8 +101,8 @@ func resolve(reader avro.Schema, text string) (reading, error) {
 	if err != nil {
 		return writer, err
 	}
+	writer.own = leading(reader, writer.schema)
 	if writer.schema.Fingerprint() == reader.Fingerprint() {
-		writer.own = true
 		return writer, nil
 	}
 	writer.schema, err = avro.NewSchemaCompatibility().Resolve(reader, writer.schema)
@@ -110,4 +110,23 @@ func resolve(reader avro.Schema, text string) (reading, error) {
 		return writer, fmt.Errorf("cannot be read as %s: %w", reader.(avro.NamedSchema).FullName(), err)
 	}
 	return writer, nil
+}
+
+// leading gives how many fields a writer's schema has where they are the first ones of the reader's, as in a release before
+// the last fields came, else 0.
+func leading(reader, writer avro.Schema) int {
+	r, known := reader.(*avro.RecordSchema)
+	w, ok := writer.(*avro.RecordSchema)
+	if !known || !ok || r.FullName() != w.FullName() || len(w.Fields()) > len(r.Fields()) {
+		return 0
+	}
+	if n := len(w.Fields()); n < len(r.Fields()) && (r.Name() != "Container" || n < containerFields) {
+		return 0
+	}
+	for i, f := range w.Fields() {
+		if own := r.Fields()[i]; f.Name() != own.Name() || f.Type().Fingerprint() != own.Type().Fingerprint() {
+			return 0
+		}
+	}
+	return len(w.Fields())
 }

@@ -14,6 +14,8 @@ func container(key string, epoch int64, cancelled bool, cause string) schemas.Co
 	return *c
 }
 
+func resumed(c schemas.Container) schemas.Container { c.Resume = true; return c }
+
 func fold(records []schemas.Container) (schemas.Fold, int) {
 	f, changes := schemas.Fold{}, 0
 	for _, r := range records {
@@ -42,6 +44,12 @@ func TestFold(t *testing.T) {
 		"lower epoch":                {[]schemas.Container{a(2, false, "x"), a(1, false, "y")}, a(2, false, "x"), 1},
 		"lower epoch cancelled":      {[]schemas.Container{a(2, false, "x"), a(1, true, "y")}, a(2, false, "x"), 1},
 		"higher epoch, cancelled":    {[]schemas.Container{a(1, false, "x"), a(2, true, "y")}, a(2, true, "y"), 2},
+		"resumed":                    {[]schemas.Container{a(1, false, "x"), resumed(a(2, false, "y"))}, resumed(a(2, false, "y")), 2},
+		"resumed, then not":          {[]schemas.Container{resumed(a(2, false, "x")), a(2, false, "y")}, a(2, false, "x"), 2},
+		"not, then resumed":          {[]schemas.Container{a(2, false, "x"), resumed(a(2, false, "y"))}, a(2, false, "x"), 1},
+		"resumed, then cancelled":    {[]schemas.Container{resumed(a(2, false, "x")), resumed(a(2, true, "y"))}, resumed(a(2, true, "x")), 2},
+		"both at once":               {[]schemas.Container{resumed(a(2, false, "x")), a(2, true, "y")}, a(2, true, "x"), 2},
+		"a lower epoch not resumed":  {[]schemas.Container{resumed(a(2, false, "x")), a(1, false, "y")}, resumed(a(2, false, "x")), 1},
 		"cancelled before it exists": {[]schemas.Container{a(2, true, "x"), a(2, false, "y"), a(1, false, "z")}, a(2, true, "x"), 1},
 	} {
 		f, changes := fold(c.records)
@@ -57,7 +65,9 @@ func TestFoldOfWriters(t *testing.T) {
 	for range 2000 {
 		var log []schemas.Container
 		for range 1 + rnd.IntN(8) {
-			log = append(log, container([]string{"a", "b"}[rnd.IntN(2)], 1+rnd.Int64N(3), rnd.IntN(3) == 0, ""))
+			c := container([]string{"a", "b"}[rnd.IntN(2)], 1+rnd.Int64N(3), rnd.IntN(3) == 0, "")
+			c.Resume = rnd.IntN(2) == 0
+			log = append(log, c)
 		}
 		check := func(records []schemas.Container) schemas.Fold {
 			f, _ := fold(records)
@@ -68,18 +78,20 @@ func TestFoldOfWriters(t *testing.T) {
 						highest = max(highest, r.Epoch)
 					}
 				}
-				cancelled := false
+				cancelled, resume := false, true
 				for _, r := range records {
-					cancelled = cancelled || r.Key == string(key) && r.Epoch == highest && r.Cancelled
+					if r.Key == string(key) && r.Epoch == highest {
+						cancelled, resume = cancelled || r.Cancelled, resume && r.Resume
+					}
 				}
-				if got.Epoch != highest || got.Cancelled != cancelled {
+				if got.Epoch != highest || got.Cancelled != cancelled || got.Resume != resume {
 					t.Fatalf("%+v: %s is %+v", records, key, *got)
 				}
 			}
 			return f
 		}
 		once := check(log)
-		// The records differ in nothing but epoch and cancelled here, so any order gives the same, and so do repeats.
+		// The records differ in nothing but epoch, cancelled and resume here, so any order gives the same, and so do repeats.
 		again := append(append([]schemas.Container{}, log...), log[rnd.IntN(len(log)):]...)
 		rnd.Shuffle(len(again), func(i, k int) { again[i], again[k] = again[k], again[i] })
 		if other := check(again); !reflect.DeepEqual(once, other) {

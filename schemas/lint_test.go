@@ -46,7 +46,8 @@ var records = map[string][]field{
 		refs []MessageRef=[]
 		cancelled boolean=false
 		cause string=""
-		requested_at ts`),
+		requested_at ts
+		resume boolean=false`),
 	"MessageRef": fields(`
 		message_id string
 		created_at ts?`),

@@ -52,6 +52,14 @@ const (
 	ContentCustom       = "CUSTOM"
 )
 
+// ContentKinds lists the words of Message.ContentKind that this version writes.
+var ContentKinds = []string{
+	ContentUnknown, ContentText, ContentRichText, ContentImage, ContentFile, ContentFolder,
+	ContentAudio, ContentVideo, ContentSticker, ContentCard, ContentLocation, ContentContactCard,
+	ContentChatCard, ContentMergeForward, ContentCall, ContentCalendar, ContentTask, ContentVote,
+	ContentRedPacket, ContentSystem, ContentNotification, ContentTip, ContentCustom,
+}
+
 // Words of Link.Status.
 const (
 	LinkUnknown    = "UNKNOWN"

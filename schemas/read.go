@@ -1,16 +1,20 @@
 package schemas
 
 // Containers and checkpoints are read by the hundred thousand when a partition is taken over. The library looks each field
-// up by reflection, and keeps a kilobyte alive for every short string; so bodies that were written with the very schema of
-// this version are read by hand, straight along the schema. A test holds the two against each other.
+// up by reflection, and keeps a kilobyte alive for every short string; so bodies that were written with the schema of this
+// version, or of an earlier one that it only added fields to, are read by hand, straight along the schema. A test holds the
+// two against each other.
 
-// readOwn reads a body that was written with our own schema into v. It reports false where v is of a type that it does not
-// know.
-func readOwn(body []byte, v any) (known bool, err error) {
+// containerFields is how many fields a container had in the first release.
+const containerFields = 14
+
+// readOwn reads a body that was written with so many leading fields of our own schema into v; the others keep their zero
+// value, which is their default. It reports false where v is of a type that it does not know.
+func readOwn(body []byte, fields int, v any) (known bool, err error) {
 	w := walk{body: body}
 	switch v := v.(type) {
 	case *Container:
-		w.container(v)
+		w.container(v, fields)
 	case *Checkpoint:
 		w.checkpoint(v)
 	default:
@@ -22,7 +26,7 @@ func readOwn(body []byte, v any) (known bool, err error) {
 	return true, w.err
 }
 
-func (w *walk) container(v *Container) {
+func (w *walk) container(v *Container, fields int) {
 	v.Key, v.Platform, v.TenantID = w.str(), w.word(Feishu, Yunxin), w.str()
 	v.Kind = w.word(KindThread, KindChat, KindMessage, KindConversation, KindMessages)
 	v.ID, v.ConversationID = w.str(), w.str()
@@ -31,6 +35,9 @@ func (w *walk) container(v *Container) {
 	v.Refs = w.refs()
 	v.Cancelled = w.boolean()
 	v.Cause, v.RequestedAt = w.word(CauseThread, CauseUser, CauseDiscovered, CauseLookup), Millis(w.long())
+	if fields > containerFields {
+		v.Resume = w.boolean()
+	}
 }
 
 func (w *walk) checkpoint(v *Checkpoint) {

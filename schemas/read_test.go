@@ -8,6 +8,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/hamba/avro/v2"
+
 	"chatlake/schemas"
 )
 
@@ -93,6 +95,67 @@ func mutated(chance *rand.Rand, samples [][]byte) []byte {
 		}
 	}
 	return b
+}
+
+// TestEarlierContainersAreReadByHand holds what is read by hand of containers without resume against the library.
+func TestEarlierContainersAreReadByHand(t *testing.T) {
+	older := released(t, "container")[0]
+	hand := schemas.NewDecoder(schemas.ContainerSchema, fixed(older))
+	library, err := avro.ParseWithCache(older, "", &avro.SchemaCache{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var containers [][]byte
+	for _, c := range []*schemas.Container{fullContainer(), minimalContainer()} {
+		b, err := avro.Marshal(library, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		containers = append(containers, b)
+		want := *c
+		want.Resume = false
+		var got schemas.Container
+		if err := hand.Decode(t.Context(), append([]byte{0, 0, 0, 0, 0}, b...), &got); err != nil || !reflect.DeepEqual(&got, settled(&want)) {
+			t.Errorf("read %+v, %v; want %+v", got, err, want)
+		}
+	}
+	chance := rand.New(rand.NewPCG(3, 4))
+	for range 20_000 {
+		b := mutated(chance, containers)
+		var one, other schemas.Container
+		errHand := hand.Decode(t.Context(), append([]byte{0, 0, 0, 0, 0}, b...), &one)
+		// A body without resume is one with resume false, but for its last byte.
+		errOwn := schemas.ContainerSchema.Decode(append(slices.Clone(b), 0), &other)
+		if (errHand == nil) != (errOwn == nil) || errHand == nil && !reflect.DeepEqual(one, other) {
+			t.Fatalf("%x: without resume %+v, %v; with it %+v, %v", b, one, errHand, other, errOwn)
+		}
+	}
+}
+
+// TestEarlierReadersIgnoreResume reads what is written today as a worker of the first release does.
+func TestEarlierReadersIgnoreResume(t *testing.T) {
+	parse := func(text string) avro.Schema {
+		s, err := avro.ParseWithCache(text, "", &avro.SchemaCache{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	schema, err := avro.NewSchemaCompatibility().Resolve(parse(released(t, "container")[0]), parse(schemas.ContainerSchema.Text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []*schemas.Container{fullContainer(), minimalContainer()} {
+		var got map[string]any
+		if err := avro.Unmarshal(schema, body(t, schemas.ContainerSchema, c), &got); err != nil {
+			t.Fatal(err)
+		}
+		want := tree(reflect.ValueOf(c).Elem()).(map[string]any)
+		delete(want, "resume")
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("read %v, want %v", got, want)
+		}
+	}
 }
 
 func FuzzReadByHand(f *testing.F) {

@@ -2,7 +2,7 @@
 
 package schemas
 
-// Container: what is to be read: one chat, thread, conversation or list of messages of a platform. The first record of a key's highest epoch stands; cancelled holds once any record of that epoch says so.
+// Container: what is to be read: one chat, thread, conversation or list of messages of a platform. The first record of a key's highest epoch is in force; cancelled is true once any record of that epoch says so, and resume is false once any says so.
 type Container struct {
 	// Container key: platform/tenant/kind/id, each part escaped.
 	Key string `avro:"key" json:"key"`
@@ -22,23 +22,25 @@ type Container struct {
 	WindowEnd *Millis `avro:"window_end" json:"window_end"`
 	// backfill or follow.
 	Mode string `avro:"mode" json:"mode"`
-	// Which reading of the container this is, from 1; a higher epoch reads it all again.
+	// Which reading of the container this is, from 1; a higher epoch reads it all again, or with resume what the epoch before left unread.
 	Epoch int64 `avro:"epoch" json:"epoch"`
 	// For kind messages: the messages to fetch.
 	Refs []MessageRef `avro:"refs" json:"refs"`
 	// True: this epoch is not to be read any further.
 	Cancelled bool `avro:"cancelled" json:"cancelled"`
-	// Who asked for it: user, discovered, thread or lookup.
+	// Who asked for it: user, discovered, thread, lookup or event.
 	Cause string `avro:"cause" json:"cause"`
 	// When it was asked for.
 	RequestedAt Millis `avro:"requested_at" json:"requested_at"`
+	// True: this epoch starts from the cursor and watermark of the epoch before, without its page token; its pages, items and calls count from 0.
+	Resume bool `avro:"resume" json:"resume"`
 }
 
 // MessageRef: one message to be fetched by id.
 type MessageRef struct {
 	// The platform's message id.
 	MessageID string `avro:"message_id" json:"message_id"`
-	// When it was sent, where the API needs to be told.
+	// When it was sent, where the API requires it.
 	CreatedAt *Millis `avro:"created_at" json:"created_at"`
 }
 

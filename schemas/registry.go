@@ -100,6 +100,23 @@ func (r *Registry) ID(ctx context.Context, subject string, s *Schema) (id int, e
 	return id, err
 }
 
+// Compatibility is the level that Register puts a subject under.
+const Compatibility = "FULL_TRANSITIVE"
+
+// Level gives the compatibility level of a subject, the registry's own where the subject has none.
+func (r *Registry) Level(ctx context.Context, subject string) (level string, err error) {
+	err = r.wait.call(ctx, func(ctx context.Context) error {
+		for _, res := range r.client.Compatibility(sr.WithParams(ctx, sr.DefaultToGlobal), subject) {
+			if res.Err != nil {
+				return r.fail("look up compatibility of "+subject, res.Err)
+			}
+			level = res.Level.String()
+		}
+		return nil
+	})
+	return level, err
+}
+
 // IDs finds the ids of the schemas of topics, by topic.
 func (r *Registry) IDs(ctx context.Context, topics map[string]*Schema) (map[string]int, error) {
 	ids := make(map[string]int, len(topics))

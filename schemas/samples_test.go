@@ -99,7 +99,7 @@ func fullContainer() *schemas.Container {
 		Key: "yunxin/app/messages/p2p:alice:bob!0011223344556677", Platform: schemas.Yunxin, TenantID: "app", Kind: schemas.KindMessages,
 		ID: "alice|1|bob", ConversationID: "p2p:alice:bob", WindowStart: ptr(at), WindowEnd: ptr(at + 1000), Mode: "backfill", Epoch: 2,
 		Refs:      []schemas.MessageRef{{MessageID: "9007199254740993", CreatedAt: ptr(at)}, {MessageID: "1"}},
-		Cancelled: true, Cause: schemas.CauseLookup, RequestedAt: at + 7,
+		Cancelled: true, Cause: schemas.CauseLookup, RequestedAt: at + 7, Resume: true,
 	}
 }
 

@@ -47,7 +47,7 @@ func uptoRefs() raw {
 }
 
 // afterRefs ends a container's body.
-func (r raw) afterRefs() raw { return r.bytes(0).text("user").long(5) }
+func (r raw) afterRefs() raw { return r.bytes(0).text("user").long(5).bytes(0) }
 
 func TestBlocksOfOthers(t *testing.T) {
 	item := raw{}.text("m").bytes(0)

@@ -175,8 +175,23 @@ func checkSchemas(ctx context.Context, registry *schemas.Registry, subjects map[
 		case err != nil:
 			return nil, err
 		default:
-			found = append(found, checkup.Good(checkup.Schemas, subject, fmt.Sprintf("registered with id %d", id)))
+			found = append(found, checkLevel(ctx, registry, subject, fmt.Sprintf("registered with id %d", id)))
 		}
 	}
 	return found, nil
+}
+
+// checkLevel judges the compatibility of a subject whose schema is registered: programs go on with any, but another writer may
+// then register what readers of this stream cannot read.
+func checkLevel(ctx context.Context, registry *schemas.Registry, subject, registered string) checkup.Check {
+	level, err := registry.Level(ctx, subject)
+	switch {
+	case err != nil:
+		return checkup.Odd(checkup.Schemas, subject, registered+"; its compatibility cannot be read: "+err.Error(),
+			"make sure that it is "+schemas.Compatibility+", and that this user may read it (GET /config)")
+	case level != schemas.Compatibility:
+		return checkup.Odd(checkup.Schemas, subject, registered+"; its compatibility is "+level+", not "+schemas.Compatibility,
+			"set it: run 'chatlake topics create' with the same TOPIC_PREFIX and NORMALIZER_OUTPUT")
+	}
+	return checkup.Good(checkup.Schemas, subject, registered+", "+level)
 }

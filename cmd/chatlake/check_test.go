@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"encoding/json"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -138,6 +139,43 @@ func TestCheckWithoutTopics(t *testing.T) {
 			t.Errorf("no remedy: %+v", c)
 		}
 	}
+}
+
+// TestCheckOfCompatibility: what another writer made of a subject's level shows, and 'topics create' mends it.
+func TestCheckOfCompatibility(t *testing.T) {
+	env := append(topics(t, "levels"), "FEISHU_APP_ID=")
+	registry := ""
+	for _, kv := range env {
+		if url, found := strings.CutPrefix(kv, "SCHEMA_REGISTRY_URL="); found {
+			registry = url
+		}
+	}
+	q, err := http.NewRequestWithContext(t.Context(), http.MethodPut, registry+"/config/levels.messages-value", strings.NewReader(`{"compatibility":"NONE"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	q.Header.Set("Content-Type", "application/json")
+	answer, err := http.DefaultClient.Do(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		t.Fatalf("status %d", answer.StatusCode)
+	}
+	checks, code := check(t, env)
+	if code != 0 {
+		t.Errorf("exit %d: the programs go on with any level", code)
+	}
+	expect(t, checks, map[[2]string]string{{"schemas", "levels.messages-value"}: "warn", {"schemas", "levels.containers-value"}: "ok"})
+	for _, c := range checks {
+		if c.Subject == "levels.messages-value" && (!strings.Contains(c.Detail, "NONE, not FULL_TRANSITIVE") || !strings.Contains(c.Remedy, "topics create")) {
+			t.Errorf("says too little: %+v", c)
+		}
+	}
+	ok(t, env, "topics", "create")
+	checks, _ = check(t, env)
+	expect(t, checks, map[[2]string]string{{"schemas", "levels.messages-value"}: "ok"})
 }
 
 // TestCheckOfRefusals: wrong secrets, and chats that are not ours.

@@ -15,7 +15,8 @@ import (
 
 func (t *tool) containersCommand() *cobra.Command {
 	return group("containers", "Say what is to be read, and see how far it has been read",
-		t.containersAddCommand(), t.containersDiscoverCommand(), t.containersListCommand(), t.containersCancelCommand())
+		t.containersAddCommand(), t.containersDiscoverCommand(), t.containersListCommand(), t.containersCancelCommand(),
+		t.containersRetryCommand())
 }
 
 // ledger is what is known of the containers of some partitions.

@@ -202,7 +202,7 @@ func addContainers(ctx context.Context, n *worker.Connection, asked []*schemas.C
 	}
 	r := &addReport{Added: []outcome{}, Existing: []outcome{}}
 	now := time.Now()
-	var records []schemas.Record
+	var written []*schemas.Container
 	for _, c := range asked {
 		key := schemas.ContainerKey(c.Key)
 		epoch, old := known.inForce(key), known.containers[key]
@@ -211,30 +211,8 @@ func addContainers(ctx context.Context, n *worker.Connection, asked []*schemas.C
 			continue
 		}
 		c.Epoch, c.RequestedAt = epoch+1, schemas.MillisOf(now)
-		rec, err := containerRecord(n, c)
-		if err != nil {
-			return nil, err
-		}
-		records = append(records, rec)
+		written = append(written, c)
 		r.Added = append(r.Added, outcome{c.Key, c.Epoch, droppedWindow(old, c)})
 	}
-	if len(records) == 0 {
-		return r, nil
-	}
-	return r, n.Client.Produce(ctx, records)
-}
-
-// containerRecord makes a container's record, at the time at which it was asked for.
-func containerRecord(n *worker.Connection, c *schemas.Container) (schemas.Record, error) {
-	value, err := schemas.ContainerSchema.Append(nil, n.IDs[n.Topics.Containers], c)
-	if err != nil {
-		return schemas.Record{}, fmt.Errorf("container %s: %w", c.Key, err)
-	}
-	return schemas.Record{
-		Topic: n.Topics.Containers, Partition: partitionOf(n, c), Time: c.RequestedAt.Time(), Key: c.Key, Value: value,
-	}, nil
-}
-
-func partitionOf(n *worker.Connection, c *schemas.Container) int32 {
-	return schemas.Partition(schemas.NewConversationKey(c.Platform, c.TenantID, c.ConversationID), n.Partitions)
+	return r, writeContainers(ctx, n, written)
 }

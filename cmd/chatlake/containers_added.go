@@ -52,17 +52,12 @@ const mostNamed = 20
 // text says the result for people.
 func (r *addReport) text() string {
 	var b strings.Builder
-	for i, a := range r.Added {
-		if i == mostNamed {
-			fmt.Fprintf(&b, "… and %d more\n", len(r.Added)-i)
-			break
-		}
-		again := ""
+	writeSome(&b, r.Added, func(a outcome) string {
 		if a.Epoch > 1 {
-			again = fmt.Sprintf(" again (epoch %d)", a.Epoch)
+			return fmt.Sprintf("added again (epoch %d) %s", a.Epoch, clean(a.Key))
 		}
-		fmt.Fprintf(&b, "added%s %s\n", again, clean(a.Key))
-	}
+		return "added " + clean(a.Key)
+	})
 	b.WriteString(r.counts())
 	if n := windows(r.Existing, windowKept); n > 0 {
 		fmt.Fprintf(&b, "%d of them keep the window that they have: --from and --to count for them only with --again\n", n)

@@ -22,9 +22,11 @@ func (t *tool) containersCancelCommand() *cobra.Command {
 	var o choice
 	c := t.command(&cobra.Command{
 		Use:   "cancel",
-		Short: "Have containers read no further",
-		Long: "Have containers read no further in the epoch that they are in: what was read stays, and the extractor ends them as\n" +
-			"CANCELLED. What has ended already is left alone. 'containers add --again' reads a container anew.\n\n" +
+		Short: "Stop reading containers, and dismiss failures",
+		Long: "Stop reading containers in the epoch that they are in: what was read is kept, and the extractor ends them as CANCELLED.\n" +
+			"One that has failed is dismissed: it is shown and counted as CANCELLED, and --once of the extractor does not fail for it.\n" +
+			"What is complete does not change. 'containers retry' goes on where reading stopped, 'containers add --again' reads it\n" +
+			"all again.\n\n" +
 			"Name one by --kind and --id, or by its --key as 'containers list' shows it; or all of a --conversation: the chat, its\n" +
 			"threads and its look-ups, or those of one --kind. Any spelling of a conversation of Yunxin will do. A chat that is\n" +
 			"read may show threads until the extractor has seen its cancellation: run it once more to cancel those.",
@@ -60,7 +62,12 @@ func (o *choice) check() error {
 func (o *choice) fits(c *listed) bool {
 	return (o.key == "" || o.key == c.Key) && (o.platform == "" || o.platform == c.Platform) && (o.kind == "" || o.kind == c.Kind) &&
 		(o.id == "" || o.id == c.ID || c.spelled(o.id)) &&
-		(o.conversation == "" || o.conversation == c.ConversationID || c.spelled(o.conversation))
+		(o.conversation == "" || c.in(o.conversation))
+}
+
+// in reports whether the container belongs to a conversation, by its id, its key, or a spelling that Yunxin's API takes.
+func (r *listed) in(conversation string) bool {
+	return conversation == r.ConversationID || conversation == r.ConversationKey() || r.spelled(conversation)
 }
 
 // spelled reports whether id is one of the spellings that Yunxin's API takes for the container's conversation.
@@ -79,8 +86,8 @@ func (o *choice) flags() string {
 	return strings.Join(out, " ")
 }
 
-// standing is a container that has ended, or is being ended.
-type standing struct {
+// unchanged is a container to which a command does nothing, for the state that it is in.
+type unchanged struct {
 	Key   string `json:"key"`
 	Epoch int64  `json:"epoch"`
 	State string `json:"state"`
@@ -88,11 +95,9 @@ type standing struct {
 
 // cancelReport is the result of containers cancel.
 type cancelReport struct {
-	Cancelled []outcome  `json:"cancelled"`
-	Ended     []standing `json:"ended"` // left alone
+	Cancelled []outcome   `json:"cancelled"`
+	Ended     []unchanged `json:"ended"` // complete, or cancelled before
 }
-
-var ended = []string{schemas.StateComplete, schemas.StateFailed, schemas.StateCancelled}
 
 func (t *tool) containersCancel(ctx context.Context, o choice) error {
 	for _, v := range []*string{&o.key, &o.platform, &o.kind, &o.id, &o.conversation} {
@@ -121,48 +126,45 @@ func (t *tool) containersCancel(ctx context.Context, o choice) error {
 	})
 }
 
-// cancelContainers writes those that have not ended once more, as cancelled, in the epoch in force: readers fold.
+// cancelContainers writes those that are not complete once more, as cancelled, in the epoch in force: readers fold. One that has
+// failed is thereby dismissed.
 func cancelContainers(ctx context.Context, n *worker.Connection, known *ledger, rows []listed) (*cancelReport, error) {
-	r := &cancelReport{Cancelled: []outcome{}, Ended: []standing{}}
+	r := &cancelReport{Cancelled: []outcome{}, Ended: []unchanged{}}
 	now := schemas.MillisOf(time.Now())
-	var records []schemas.Record
+	var written []*schemas.Container
 	for _, row := range rows {
-		if slices.Contains(ended, row.State) {
-			r.Ended = append(r.Ended, standing{row.Key, row.Epoch, row.State})
+		if row.State == schemas.StateComplete || row.State == schemas.StateCancelled {
+			r.Ended = append(r.Ended, unchanged{row.Key, row.Epoch, row.State})
 			continue
 		}
 		c := *known.containers[schemas.ContainerKey(row.Key)]
 		c.Epoch, c.Cancelled, c.RequestedAt = row.Epoch, true, now
-		rec, err := containerRecord(n, &c)
-		if err != nil {
-			return nil, err
-		}
-		records = append(records, rec)
+		written = append(written, &c)
 		r.Cancelled = append(r.Cancelled, outcome{Key: c.Key, Epoch: c.Epoch})
 	}
-	if len(records) == 0 {
-		return r, nil
-	}
-	return r, n.Client.Produce(ctx, records)
+	return r, writeContainers(ctx, n, written)
 }
 
 func (t *tool) printCancelled(r *cancelReport) error {
 	var b strings.Builder
-	for i, c := range r.Cancelled {
-		if i == mostNamed {
-			fmt.Fprintf(&b, "… and %d more\n", len(r.Cancelled)-i)
-			break
-		}
-		fmt.Fprintf(&b, "cancelled %s (epoch %d)\n", clean(c.Key), c.Epoch)
-	}
-	for i, c := range r.Ended {
-		if i == mostNamed {
-			fmt.Fprintf(&b, "… and %d more\n", len(r.Ended)-i)
-			break
-		}
-		fmt.Fprintf(&b, "left alone %s: %s in epoch %d\n", clean(c.Key), c.State, c.Epoch)
-	}
+	writeSome(&b, r.Cancelled, func(c outcome) string { return fmt.Sprintf("cancelled %s (epoch %d)", clean(c.Key), c.Epoch) })
+	writeSome(&b, r.Ended, unchanged.text)
 	fmt.Fprintf(&b, "%d cancelled, %d had ended already\n", len(r.Cancelled), len(r.Ended))
 	_, err := fmt.Fprint(t.out, b.String())
 	return err
+}
+
+func (c unchanged) text() string {
+	return fmt.Sprintf("unchanged %s: %s in epoch %d", clean(c.Key), c.State, c.Epoch)
+}
+
+// writeSome writes a line for each of the first few, and how many more there are.
+func writeSome[T any](b *strings.Builder, all []T, line func(T) string) {
+	for i, v := range all {
+		if i == mostNamed {
+			fmt.Fprintf(b, "… and %d more\n", len(all)-i)
+			return
+		}
+		b.WriteString(line(v) + "\n")
+	}
 }

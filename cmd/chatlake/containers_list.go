@@ -92,8 +92,7 @@ func (o *listOptions) check() error {
 func (o *listOptions) lets(r *overview.Row) bool {
 	return (o.state == "" || r.State == o.state) && (o.platform == "" || r.Platform == o.platform) &&
 		(o.kind == "" || r.Kind == o.kind) &&
-		(o.conversation == "" || o.conversation == r.ConversationID || o.conversation == r.ConversationKey() ||
-			(&listed{*r}).spelled(o.conversation))
+		(o.conversation == "" || (&listed{*r}).in(o.conversation))
 }
 
 func (t *tool) containersList(ctx context.Context, o listOptions) error {

@@ -102,19 +102,10 @@ func redrive(ctx context.Context, n *worker.Connection, letters []*schemas.DeadL
 	known.Containers, known.InForce = l.containers, l.inForce
 	plan := deadletters.Redrive(letters, known, deadletters.Ask{Now: time.Now(), Again: again, Output: n.Topics.Messages})
 	r := &redriveReport{Redriven: plan.Redriven, Remedies: plan.Remedies, Added: []outcome{}}
-	var records []schemas.Record
 	for _, c := range plan.Containers {
-		rec, err := containerRecord(n, c)
-		if err != nil {
-			return nil, err
-		}
-		records = append(records, rec)
 		r.Added = append(r.Added, outcome{Key: c.Key, Epoch: c.Epoch})
 	}
-	if len(records) == 0 {
-		return r, nil
-	}
-	return r, n.Client.Produce(ctx, records)
+	return r, writeContainers(ctx, n, plan.Containers)
 }
 
 // partitionsOf gives the partitions whose containers tell what is to be asked for again. One that a record of the topic of
@@ -138,13 +129,7 @@ func partitionsOf(n *worker.Connection, letters []*schemas.DeadLetter) []int32 {
 
 func (t *tool) printRedriven(r *redriveReport) error {
 	var b strings.Builder
-	for i, a := range r.Added {
-		if i == mostNamed {
-			fmt.Fprintf(&b, "… and %d more\n", len(r.Added)-i)
-			break
-		}
-		fmt.Fprintf(&b, "asks again for %s (epoch %d)\n", clean(a.Key), a.Epoch)
-	}
+	writeSome(&b, r.Added, func(a outcome) string { return fmt.Sprintf("asks again for %s (epoch %d)", clean(a.Key), a.Epoch) })
 	left := 0
 	for _, m := range r.Remedies {
 		left += m.N

@@ -92,6 +92,9 @@ func (d *demo) dir() string {
 	return dir
 }
 
+// demoCluster is what a demo asks for of its broker and log.
+var demoCluster = worker.Cluster{Prefix: "im", Partitions: 12, LogLevel: "info", LogFormat: "text"}
+
 // open starts everything but the stages.
 func (d *demo) open(ctx context.Context) (err error) {
 	if err := d.makeDirectory(); err != nil {
@@ -100,9 +103,8 @@ func (d *demo) open(ctx context.Context) (err error) {
 	if err := d.openPlatforms(ctx); err != nil {
 		return err
 	}
-	want := worker.Cluster{Prefix: "im", Partitions: 12, LogLevel: "info", LogFormat: "text"}
 	d.tool.broker.Store(true)
-	if d.in, err = openInstallation(ctx, local.Config{Dir: d.options.dir, Logger: d.logger}, want); err != nil {
+	if d.in, err = openInstallation(ctx, local.Config{Dir: d.options.dir, Logger: d.logger}, demoCluster); err != nil {
 		return err
 	}
 	return d.printOpen()
@@ -151,7 +153,7 @@ func (d *demo) makeDirectory() error {
 	if err != nil {
 		return fmt.Errorf("data directory cannot be written: choose another with --data: %w", err)
 	}
-	d.logger = slog.New(slog.NewTextHandler(d.log, nil))
+	d.logger = demoCluster.NewLogger(d.log)
 	return nil
 }
 

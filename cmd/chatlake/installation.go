@@ -35,7 +35,7 @@ func openInstallation(ctx context.Context, c local.Config, want worker.Cluster) 
 	}
 	i := &installation{server: server, dir: dir, cluster: worker.Cluster{
 		Brokers: server.Brokers(), RegistryURL: server.RegistryURL(),
-		Prefix: want.Prefix, Partitions: want.Partitions, MaxMessage: want.MaxMessage, LogLevel: want.LogLevel, LogFormat: want.LogFormat,
+		Prefix: want.Prefix, Partitions: want.Partitions, MaxMessage: want.MaxMessage, LogLevel: want.LogLevel, LogFormat: want.LogFormat, LogLibraries: want.LogLibraries,
 	}}
 	err = i.run(ctx, func(ctx context.Context) (err error) {
 		ctx, cancel := context.WithTimeout(ctx, prepareTime)

@@ -29,7 +29,7 @@ func (s *stages) quiet(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if slices.ContainsFunc(known.list(), func(c listed) bool { return s.on[c.Platform] == c.TenantID && !slices.Contains(ended, c.State) }) {
+	if slices.ContainsFunc(known.list(), func(c listed) bool { return s.on[c.Platform] == c.TenantID && !c.Ended() }) {
 		return false, nil
 	}
 	for _, p := range allPartitions(n.Partitions) {

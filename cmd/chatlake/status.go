@@ -217,7 +217,7 @@ func (l *looker) lookOnce(ctx context.Context) (*statusDocument, error) {
 	for i := range offsets {
 		told = append(told, offsets[i].Told)
 	}
-	d.Platforms = overview.Platforms(l.ledger.ledger.rows(), worker.CallsLastMinute(told, now), now)
+	d.Platforms = overview.Platforms(l.ledger.ledger.rows(), worker.Activity(told, now), now)
 	return d, l.lag(ctx, d)
 }
 

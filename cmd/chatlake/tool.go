@@ -88,6 +88,7 @@ func (t *tool) root() *cobra.Command {
 	root.PersistentFlags().StringVar(&t.output, "output", "table", "table for people, or json: one document for programs")
 	root.AddCommand(t.demoCommand(), t.upCommand(), t.simulateCommand(), t.topicsCommand(), t.containersCommand(), t.tailCommand())
 	root.AddCommand(t.checkCommand(), t.configCommand(), t.statusCommand(), t.planCommand(), t.auditCommand(), t.deadlettersCommand(), t.replayCommand())
+	t.complete(root)
 	return root
 }
 

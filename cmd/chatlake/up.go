@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -100,23 +101,20 @@ func (t *tool) up(ctx context.Context, o upOptions) error {
 	if err := checkDirectory(o.dir); err != nil {
 		return err
 	}
-	plan.cluster.Warn(plan.cluster.NewLogger(t.stderr))
-	quiet := plan.cluster
-	if quiet.LogLevel != "debug" {
-		quiet.LogLevel = "error" // the broker warns of every transaction that takes 5 ms
-	}
+	logger := plan.cluster.NewLogger(t.stderr)
+	plan.cluster.Warn(logger)
 	t.broker.Store(true)
 	in, err := openInstallation(ctx, local.Config{
-		Dir: o.dir, KafkaPort: o.kafkaPort, RegistryPort: o.registryPort, Logger: quiet.NewLogger(t.stderr),
+		Dir: o.dir, KafkaPort: o.kafkaPort, RegistryPort: o.registryPort, Logger: logger,
 	}, plan.cluster)
 	if err != nil {
 		return err
 	}
 	// The stages end before the broker does: a transaction that is open when it closes would be lost.
-	return in.close(in.run(ctx, func(ctx context.Context) error { return t.upRun(ctx, plan, in) }))
+	return in.close(in.run(ctx, func(ctx context.Context) error { return t.upRun(ctx, plan, in, logger) }))
 }
 
-func (t *tool) upRun(ctx context.Context, plan *upPlan, in *installation) error {
+func (t *tool) upRun(ctx context.Context, plan *upPlan, in *installation, logger *slog.Logger) error {
 	if !plan.extracts {
 		if err := t.printUp(in, false); err != nil {
 			return err
@@ -126,7 +124,7 @@ func (t *tool) upRun(ctx context.Context, plan *upPlan, in *installation) error 
 	}
 	plan.extractor.Cluster, plan.normalizer.Cluster = in.cluster, in.cluster
 	plan.normalizer.StateDir = in.stateDir()
-	s, err := openStages(ctx, plan.extractor, plan.normalizer, plan.cluster.NewLogger(t.stderr))
+	s, err := openStages(ctx, plan.extractor, plan.normalizer, logger)
 	if err != nil {
 		return stopped(ctx, err)
 	}

@@ -45,6 +45,8 @@ func (c *Cluster) check() error {
 		return &SettingError{"LOG_LEVEL", "is none of debug, info, warn, error"}
 	case c.LogFormat != "text" && c.LogFormat != "json":
 		return &SettingError{"LOG_FORMAT", "is neither text nor json"}
+	case c.LogLibraries != "off" && c.LogLibraries != "on":
+		return &SettingError{"LOG_LIBRARIES", "is neither off nor on"}
 	}
 	return c.notes.checkURL("SCHEMA_REGISTRY_URL", c.RegistryURL)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"io"
 	"log/slog"
 	"maps"
 	"net"
@@ -16,17 +15,6 @@ import (
 	"chatlake/pipeline"
 	"chatlake/schemas"
 )
-
-// NewLogger makes the logger that the settings ask for. They have been checked.
-func (c *Cluster) NewLogger(w io.Writer) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(c.LogLevel)) // Load has refused other words
-	opts := &slog.HandlerOptions{Level: level}
-	if c.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, opts))
-	}
-	return slog.New(slog.NewTextHandler(w, opts))
-}
 
 // Kafka makes a client of the cluster.
 func (c *Cluster) Kafka(logger *slog.Logger) (*kafka.Client, error) {
@@ -67,7 +55,7 @@ func (c *Cluster) Registry(logger *slog.Logger) (*schemas.Registry, error) {
 	return c.registry(schemas.RegistryConfig{
 		Patience: startTime,
 		Waiting: func(err error) {
-			logger.Warn("the schema registry does not answer yet, or is busy: asked again", "for", startTime, "error", err)
+			logger.Warn("the schema registry does not answer yet, or is busy: asked again", "wait", startTime, "error", err)
 		},
 	})
 }
@@ -153,7 +141,7 @@ func (n *Connection) warnOtherGroups(ctx context.Context, mine string, logger *s
 	if len(others) > 0 {
 		logger.Warn("another consumer group reads this prefix's containers: every page is extracted once for each group. "+
 			"Let all extractors of a prefix have the same EXTRACTOR_GROUP, and delete the offsets of a group that is no longer used",
-			"topic", n.Topics.Containers, "mine", mine, "others", strings.Join(others, " "))
+			"topic", n.Topics.Containers, "group", mine, "others", strings.Join(others, " "))
 	}
 }
 

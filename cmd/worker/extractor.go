@@ -20,6 +20,8 @@ type Extractor struct {
 	settings   ExtractorSettings
 	once       bool
 	ready      readiness
+	logger     *slog.Logger
+	health     *connectors.Health // of Yunxin; nil: it is off
 }
 
 // NewExtractor connects the stage to its cluster, registry and platforms.
@@ -35,13 +37,15 @@ func NewExtractor(ctx context.Context, s ExtractorSettings, once bool, logger *s
 	}
 	pacer := connectors.NewPacer(s.quotas())
 	pacer.SetShare(0, n.Partitions) // nothing is asked before partitions are owned
+	platforms := s.platforms(pacer, logger)
+	lookup := announced(n.Registry.Text, logger)
 	e := &Extractor{
-		Connection: n, Pacer: pacer, settings: s, once: once,
+		Connection: n, Pacer: pacer, settings: s, once: once, logger: logger, health: platforms[schemas.Yunxin].Health,
 		Stage: extract.New(extract.Config{
 			Topics: n.Topics, IDs: n.IDs,
-			Container: schemas.NewDecoder(schemas.ContainerSchema, n.Registry.Text),
-			Check:     schemas.NewDecoder(schemas.CheckpointSchema, n.Registry.Text),
-			Platforms: s.platforms(pacer, logger),
+			Container: schemas.NewDecoder(schemas.ContainerSchema, lookup),
+			Check:     schemas.NewDecoder(schemas.CheckpointSchema, lookup),
+			Platforms: platforms,
 			Workers:   int(s.Workers), Patience: s.Patience, Once: once, Version: "chatlake/" + Version, Logger: logger,
 		}),
 	}
@@ -52,6 +56,14 @@ func NewExtractor(ctx context.Context, s ExtractorSettings, once bool, logger *s
 // Run extracts until ctx ends or, once, until all containers have ended.
 func (e *Extractor) Run(ctx context.Context) error {
 	n := e.Connection
+	stop := beside(ctx, func(ctx context.Context) {
+		summarize(ctx, summaryEvery, e.logger, e.progress())
+	}, func(ctx context.Context) {
+		if e.health != nil {
+			e.settings.Yunxin.authenticate(ctx, e.Pacer, e.health, e.logger)
+		}
+	})
+	defer stop()
 	return n.Client.Own(ctx, kafka.Ownership{
 		Group: e.settings.Group, Topic: n.Topics.Containers, Once: e.once,
 		Writes: []string{n.Topics.RawPages, n.Topics.Checkpoints, n.Topics.Containers, n.Topics.DeadLetters},

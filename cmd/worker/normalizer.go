@@ -22,6 +22,7 @@ type Normalizer struct {
 	settings   NormalizerSettings
 	once       bool
 	ready      readiness
+	logger     *slog.Logger
 }
 
 // NewNormalizer connects the stage to its cluster and registry and opens its index.
@@ -41,9 +42,9 @@ func newNormalizer(ctx context.Context, s NormalizerSettings, once bool, o Repla
 		return nil, err
 	}
 	r := &Normalizer{
-		Connection: n, index: index, settings: s, once: once,
+		Connection: n, index: index, settings: s, once: once, logger: logger,
 		Stage: normalize.New(normalize.Config{
-			Topics: n.Topics, IDs: n.IDs, Texts: n.Registry.Text,
+			Topics: n.Topics, IDs: n.IDs, Texts: announced(n.Registry.Text, logger),
 			Decoders: o.decoders(), Index: index, Lookups: s.asks(), CommitInterval: s.Interval, Once: once, Version: o.version(), Logger: logger,
 			Without: o.Without,
 		}),
@@ -60,6 +61,8 @@ func (s *NormalizerSettings) asks() bool {
 // Run normalizes until ctx ends or, once, until what was there at the start is done.
 func (r *Normalizer) Run(ctx context.Context) error {
 	n := r.Connection
+	stop := beside(ctx, func(ctx context.Context) { summarize(ctx, summaryEvery, r.logger, r.progress()) })
+	defer stop()
 	return n.Client.Own(ctx, kafka.Ownership{
 		Group: r.settings.Group, Topic: n.Topics.RawPages, Once: r.once,
 		Writes: []string{n.Topics.Messages, n.Topics.DeadLetters, n.Topics.Containers},

@@ -67,7 +67,7 @@ func (f *Feishu) watched(pacer *connectors.Pacer, health *connectors.Health, log
 }
 
 // authenticateTime bounds how long a start waits for the platform to say whether it takes the app's credentials.
-const authenticateTime = 15 * time.Second
+const authenticateTime = 5 * time.Second
 
 // authenticate gives an error where the platform refuses the app's credentials. One that gives no answer says nothing of them:
 // the worker begins, and waits for it like for any outage.
@@ -81,14 +81,44 @@ func (f *Feishu) authenticate(ctx context.Context, logger *slog.Logger) error {
 	var e *connectors.Error
 	switch {
 	case err == nil:
+		logger.Info(credentialsTaken, "platform", schemas.Feishu)
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case errors.As(err, &e) && e.Class == connectors.ClassFatal:
 		return err
 	default:
-		logger.Warn("the platform does not tell whether it takes the app's credentials: going on", "platform", schemas.Feishu, "error", err)
+		logger.Warn(credentialsUnknown, "platform", schemas.Feishu, "error", err)
 	}
 	return nil
+}
+
+// What a start says of an app's credentials; that they are refused is said by the error that ends it (Feishu), or by the
+// platform's health (Yunxin).
+const (
+	credentialsTaken   = "the platform takes the app's credentials"
+	credentialsUnknown = "the platform does not say whether it takes the app's credentials: going on"
+)
+
+// authenticate asks about a conversation that nobody has, with one call of the app's quota, and has all containers wait where
+// the platform refuses the app: that shows at the start, not only when there is something to read. It returns within
+// authenticateTime once its turn has come.
+func (y *Yunxin) authenticate(ctx context.Context, pacer *connectors.Pacer, health *connectors.Health, logger *slog.Logger) {
+	if pacer.Wait(ctx, schemas.YunxinMessagesList) != nil {
+		return // stopped
+	}
+	bounded, cancel := context.WithTimeout(ctx, authenticateTime)
+	defer cancel()
+	err := yunxin.Taken(bounded, connectors.Watch(yunxin.NewCall(y.config(logger)), health), y.APIVersion)
+	var e *connectors.Error
+	switch {
+	case err == nil:
+		logger.Info(credentialsTaken, "platform", schemas.Yunxin)
+	case ctx.Err() != nil:
+	case errors.As(err, &e) && e.Class == connectors.ClassFatal:
+		health.Refused(e.API, e.Code, e.Message)
+	default:
+		logger.Warn(credentialsUnknown, "platform", schemas.Yunxin, "error", err)
+	}
 }
 
 func (f *Feishu) config(logger *slog.Logger) feishu.Config {

@@ -21,11 +21,15 @@ const (
 
 // reach asks a cluster until it answers or ctx ends, and tells whether it had to wait. It says so once.
 func reach(ctx context.Context, ping func(context.Context) error, logger *slog.Logger) (waited bool, err error) {
+	began := time.Now()
 	var said error // the last that says more than that no answer came in time
 	for ; ; waited = true {
 		asked, cancel := context.WithTimeout(ctx, pingTime)
 		err := ping(asked)
 		cancel()
+		if err == nil && waited {
+			logger.Info("Kafka answers", "after", time.Since(began).Round(time.Second))
+		}
 		if err == nil {
 			return waited, nil
 		}
@@ -37,7 +41,7 @@ func reach(ctx context.Context, ping func(context.Context) error, logger *slog.L
 		}
 		if !waited {
 			if until, ok := ctx.Deadline(); ok {
-				logger.Warn("no broker answers yet: asked again, as 'chatlake up' may be starting; else check KAFKA_BROKERS", "for", time.Until(until).Round(time.Second), "error", err)
+				logger.Warn("no broker answers yet: asked again, as 'chatlake up' may be starting; else check KAFKA_BROKERS", "wait", time.Until(until).Round(time.Second), "error", err)
 			}
 		}
 		if !pause(ctx, reachEvery) {

@@ -54,7 +54,8 @@ func TestReach(t *testing.T) {
 				if err != nil && !strings.Contains(err.Error(), "KAFKA_BROKERS") {
 					t.Errorf("no remedy: %v", err)
 				}
-				if lines := strings.Count(log.String(), "\n"); lines > 1 || lines == 1 != c.waited {
+				begin, end := strings.Count(log.String(), "level=WARN"), strings.Count(log.String(), "level=INFO")
+				if begin > 1 || begin == 1 != c.waited || end > 1 || end == 1 != (c.waited && err == nil) {
 					t.Errorf("said %q", log.String())
 				}
 			})

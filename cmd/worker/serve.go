@@ -38,13 +38,13 @@ func serve(addr string, cs []prometheus.Collector, ready *readiness, logger *slo
 	if err != nil {
 		return nil, fmt.Errorf("HTTP_ADDR %s cannot be listened on (choose another, or set it empty): %w", addr, err)
 	}
-	s := newServer(cs, ready)
+	s := newServer(cs, ready, logger)
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
 	all.Go(func() { ready.watch(ctx) })
 	all.Go(func() {
 		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			logger.Error("metrics and health are no longer served", "addr", addr, "error", err)
+			logger.Error("metrics and health are no longer served", "address", addr, "error", err)
 		}
 	})
 	return func() {
@@ -56,7 +56,7 @@ func serve(addr string, cs []prometheus.Collector, ready *readiness, logger *slo
 	}, nil
 }
 
-func newServer(cs []prometheus.Collector, ready *readiness) *http.Server {
+func newServer(cs []prometheus.Collector, ready *readiness, logger *slog.Logger) *http.Server {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(append(cs, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))...)
 	mux := http.NewServeMux()
@@ -65,7 +65,7 @@ func newServer(cs []prometheus.Collector, ready *readiness) *http.Server {
 	mux.HandleFunc("GET /readyz", answer(ready.ready))
 	return &http.Server{
 		Handler: mux, ReadHeaderTimeout: headerTime, ReadTimeout: readTime, WriteTimeout: writeTime, IdleTimeout: idleTime,
-		MaxHeaderBytes: maxHeaderBytes,
+		MaxHeaderBytes: maxHeaderBytes, ErrorLog: slog.NewLogLogger(logger.With(library, "net/http").Handler(), slog.LevelWarn),
 	}
 }
 

@@ -39,6 +39,8 @@ type Cluster struct {
 
 	LogLevel  string `envconfig:"LOG_LEVEL" default:"info" desc:"debug, info, warn or error"`
 	LogFormat string `envconfig:"LOG_FORMAT" default:"text" desc:"text, or json for machines"`
+	// Libraries say much, in words of their own, of what our own lines say once; on is for looking into one of them.
+	LogLibraries string `envconfig:"LOG_LIBRARIES" default:"off" desc:"on: log, down to LOG_LEVEL, also what the libraries say (Kafka client, index, embedded broker, HTTP servers), each line with its library"`
 
 	notes notes // what is to be warned about
 }

@@ -9,8 +9,8 @@ import (
 	"chatlake/connectors"
 )
 
-// TestCallsLastMinute: the newest word of each process, once, and nothing that is older than a minute.
-func TestCallsLastMinute(t *testing.T) {
+// TestActivity: the newest word of each process, once, and nothing that is older than a minute.
+func TestActivity(t *testing.T) {
 	now := time.UnixMilli(1_000_000)
 	raw := func(texts ...string) (all []json.RawMessage) {
 		for _, s := range texts {
@@ -27,7 +27,7 @@ func TestCallsLastMinute(t *testing.T) {
 		"two":        {raw(`{"process":"p","at":990000,"calls":{"a":5}}`, `{"process":"q","at":995000,"calls":{"a":7,"b":1}}`), map[string]int{"a": 12, "b": 1}},
 		"long ago":   {raw(`{"process":"p","at":939999,"calls":{"a":5}}`), map[string]int{"a": 0}},
 	} {
-		if got := CallsLastMinute(tt.told, now); !maps.Equal(got, tt.want) || (got == nil) != (tt.want == nil) {
+		if got := Activity(tt.told, now).Calls; !maps.Equal(got, tt.want) || (got == nil) != (tt.want == nil) {
 			t.Errorf("%s: %v, want %v", name, got, tt.want)
 		}
 	}
@@ -42,7 +42,7 @@ func TestWhatIsToldIsRead(t *testing.T) {
 		}
 	}
 	text := newTeller(pacer).tell()
-	if got := CallsLastMinute([]json.RawMessage{text}, time.Now()); got["a"] != 3 {
+	if got := Activity([]json.RawMessage{text}, time.Now()); got.Calls["a"] != 3 || got.Pace["a"] != 18 {
 		t.Errorf("%s: %v", text, got)
 	}
 }

@@ -47,6 +47,7 @@ type Running struct {
 func Run(t *testing.T, p Platform) {
 	t.Run("pages", func(t *testing.T) { each(t, p, testPages) })
 	t.Run("resume", func(t *testing.T) { each(t, p, testResume) })
+	t.Run("next epoch", func(t *testing.T) { each(t, p, testNextEpoch) })
 	t.Run("page by page", func(t *testing.T) { each(t, p, testPageByPage) })
 	t.Run("failing", func(t *testing.T) { eachOf(t, p, p.Failing, testFailing) })
 	t.Run("limit", func(t *testing.T) { each(t, p, testLimit) })

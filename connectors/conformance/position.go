@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"strings"
 	"testing"
 
 	"chatlake/connectors"
@@ -19,6 +20,46 @@ func testResume(t *testing.T, p Platform, c *schemas.Container) {
 			}
 		}
 	}
+}
+
+// testNextEpoch goes on in a new epoch from each page: whatever the pages behind it show is shown again, by requests of which
+// the first uses no page token, and which are as many as before and two at most. The container is opened again.
+func testNextEpoch(t *testing.T, p Platform, c *schemas.Container) {
+	all := read(t, p.Start(t).Source, c, connectors.Position{})
+	if at := all[len(all)-1].Next; at.Watermark > 0 {
+		lost := connectors.Position{Cursor: "of another version", Watermark: at.Watermark}
+		again := read(t, p.Start(t).Source, c, lost)
+		if missing := lacking(accounted(t, p, c, all), accounted(t, p, c, again)); len(missing) > 0 {
+			t.Errorf("from a cursor that cannot be read, %v are never shown", missing)
+		}
+	}
+	for i, page := range all[:len(all)-1] {
+		rest := read(t, p.Start(t).Source, c, connectors.Position{Cursor: page.Next.Cursor, Watermark: page.Next.Watermark})
+		if len(rest) > len(all)+2 {
+			t.Errorf("after page %d: %d pages, there are %d from the start", i, len(rest), len(all))
+		}
+		if rest[0].Next.Pages != 1 || len(rest[0].Opening) != len(all[0].Opening) {
+			t.Errorf("after page %d: the first page is number %d with %d openings, want 1 with %d", i, rest[0].Next.Pages, len(rest[0].Opening), len(all[0].Opening))
+		}
+		if strings.Contains(rest[0].Request, "page_token") {
+			t.Errorf("after page %d: the epoch begins with a page token: %s", i, rest[0].Request)
+		}
+		if missing := lacking(accounted(t, p, c, all[i+1:]), accounted(t, p, c, rest)); len(missing) > 0 {
+			t.Errorf("after page %d: %v are never shown", i, missing)
+		}
+	}
+}
+
+// accounted gives the record_ids of all messages that pages show, or say to be missing.
+func accounted(t *testing.T, p Platform, c *schemas.Container, pages []*connectors.Page) map[string]bool {
+	t.Helper()
+	ids := records(t, p, c, pages)
+	for _, page := range pages {
+		for i := range page.Missing {
+			ids[page.Missing[i].RecordID] = true
+		}
+	}
+	return ids
 }
 
 // testPageByPage reads as the pipeline does: each page by a call of Pages for itself, from the position after the page

@@ -34,14 +34,24 @@ func (m mark) cursor() connectors.Cursor {
 	return connectors.Cursor(b)
 }
 
-// markOf reads a cursor. One that this source did not write is as good as none: reading starts anew, and what overlaps
+// markOf reads a cursor. One that this source did not write says nothing: reading starts from the beginning, and what overlaps
 // is recognised.
 func markOf(c connectors.Cursor) mark {
 	var m mark
-	if c == "" || json.Unmarshal([]byte(c), &m) != nil {
-		return mark{}
+	if c != "" && json.Unmarshal([]byte(c), &m) != nil {
+		return mark{Unordered: true} // the watermark is not to be relied on
 	}
 	return m
+}
+
+// restart is where to go on without the page token: a chat whose messages came in ascending order from its watermark, all
+// else from the start. Threads know no times.
+func (m mark) restart(kind string, watermark schemas.Millis) mark {
+	next := mark{Unordered: m.Unordered}
+	if kind == schemas.KindChat && !m.Unordered {
+		next.Start = floorSeconds(watermark)
+	}
+	return next
 }
 
 // The most that is done without progress, and the reasons of containers that end for it.

@@ -92,6 +92,9 @@ type resumption struct {
 
 func (s *Source) walk(c *schemas.Container, from connectors.Position) *walk {
 	w := &walk{call: s.call, others: s.others, c: c, at: from, mark: markOf(from.Cursor)}
+	if from.Pages == 0 && from.Cursor != "" {
+		w.mark = w.mark.restart(c.Kind, from.Watermark)
+	}
 	w.memory = memoryOf(from, w.mark)
 	switch {
 	case c.TenantID != "" && c.TenantID != s.tenant:
@@ -298,11 +301,7 @@ func (w *walk) resume() bool {
 	if r.tries > maxRefused {
 		return false
 	}
-	next := mark{Unordered: w.mark.Unordered}
-	if w.c.Kind == schemas.KindChat && !w.mark.Unordered {
-		next.Start = floorSeconds(w.at.Watermark)
-	}
-	w.mark, w.guard = next, connectors.Guard{}
+	w.mark, w.guard = w.mark.restart(w.c.Kind, w.at.Watermark), connectors.Guard{}
 	return true
 }
 

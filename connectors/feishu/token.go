@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/schemas"
 )
 
 // tokenPath is the endpoint for apps of one tenant
@@ -111,7 +112,7 @@ func (t *tokens) fly(ctx context.Context, f *flight) {
 	now := time.Now()
 	if err != nil {
 		if t.value != "" && now.Before(t.ends) && ctx.Err() == nil {
-			t.log.Warn("token is not refreshed, the old one still holds", "error", err, "left", t.ends.Sub(now).Round(time.Second))
+			t.log.Warn("token is not refreshed, the old one still holds", "platform", schemas.Feishu, "error", err, "wait", t.ends.Sub(now).Round(time.Second))
 			t.refresh = now.Add(tokenAgain)
 			f.token, f.err = t.value, nil
 			return
@@ -124,7 +125,7 @@ func (t *tokens) fly(ctx context.Context, f *flight) {
 		t.known = append(t.known[max(0, len(t.known)-3):], token)
 	}
 	t.refresh = now.Add(max(life-tokenMargin, life/2, tokenHurry))
-	t.log.Debug("token is fetched", "life", life)
+	t.log.Debug("token is fetched", "platform", schemas.Feishu, "wait", life)
 	f.token, f.err = token, nil
 }
 

@@ -131,7 +131,7 @@ func newBatches(w *walk) {
 // next makes calls until one gives a page: what is refused as a whole is asked for in smaller parts.
 func (b *batches) next(ctx context.Context) (*connectors.Page, error) {
 	page := &connectors.Page{}
-	if b.at.Pages == 0 {
+	if b.at.Pages == 0 && b.at.Cursor == "" {
 		for _, id := range b.bad {
 			page.Missing = append(page.Missing, b.missing(id, missingBadRef, "the message's id is not a whole number above 0 of 64 bits"))
 		}

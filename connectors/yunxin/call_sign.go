@@ -118,7 +118,7 @@ func (c *caller) settle(ctx context.Context, t *try) (calls int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	c.log.Debug("a refusal is checked by a request that was taken before", "api", t.err.API, "code", t.err.Code, "taken", again.verdict.trust == signatureTaken)
+	c.log.Debug("a refusal is checked by a request that was taken before", "api", t.err.API, "code", t.err.Code)
 	switch again.verdict.trust {
 	case signatureTaken:
 	case signatureRefused, signatureDoubted:

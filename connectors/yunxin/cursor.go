@@ -79,6 +79,38 @@ func windowsOf(c connectors.Cursor) *windows {
 	return m
 }
 
+// resume gives the cursor that an earlier epoch came to without its page token: the window in which that leads on is read
+// again. An end that is open becomes the present. Where the way is not yet known, little was read, and reading starts from the
+// beginning.
+func (m *windows) resume(watermark, present schemas.Millis, open bool) *windows {
+	if !m.Begun || m.Way == wayUnknown {
+		return &windows{}
+	}
+	m.run()
+	if !m.Check {
+		m.Edge, m.Tied = 0, nil
+	}
+	if open {
+		m.extend(watermark, present)
+	}
+	return m
+}
+
+// extend adds what was sent since the windows were made. Between the watermark and their end everything was read or is open.
+func (m *windows) extend(watermark, present schemas.Millis) {
+	last := -1
+	for i, at := range m.Open {
+		if at.To >= watermark && (last < 0 || at.To > m.Open[last].To) {
+			last = i
+		}
+	}
+	if last < 0 {
+		m.Open = append(m.Open, span{watermark, max(watermark, present)})
+		return
+	}
+	m.Open[last].To = max(m.Open[last].To, present)
+}
+
 // asked gives begin_time and end_time of the next request.
 func (m *windows) asked() (begin, end schemas.Millis) {
 	at := span{m.Edge, m.Edge}

@@ -26,6 +26,9 @@ type history struct {
 
 func newHistory(w *walk) {
 	h := &history{walk: w, windows: windowsOf(w.at.Cursor)}
+	if w.at.Pages == 0 {
+		h.windows = h.resume(w.at.Watermark, schemas.MillisOf(time.Now()), w.c.WindowEnd == nil)
+	}
 	w.mark, w.step = h.windows, h.next
 	if kept, ok := w.at.Memory.(memory); ok {
 		h.memory = kept

@@ -248,7 +248,7 @@ func (p *part) orphan(e *entry, c *itemPlace) {
 func (p *part) strayedOff() {
 	if p.strays > p.placed {
 		p.Logger.Warn("most messages name other raw offsets than those of their pages: the topics seem to be copied, and messages are compared with pages by id alone",
-			"topic", p.Topics.Messages, "partition", p.id, "messages", p.strays)
+			"topic", p.Topics.Messages, "partition", p.id, "items", p.strays)
 		return
 	}
 	for _, m := range p.strayed {

@@ -50,7 +50,8 @@ type book struct {
 	most    int // containers that were being read at once
 }
 
-// position is where reading goes on after page n. It tells the container and epoch that it belongs to.
+// position is where reading goes on after page n. It tells the container and epoch that it belongs to. In an epoch that
+// resumes, pages are named by their place in the book, and counted from where the epoch before came to.
 func position(c *schemas.Container, n int64) connectors.Position {
 	if n == 0 {
 		return connectors.Position{}
@@ -62,14 +63,30 @@ func pageName(c *schemas.Container, n int64) string { return fmt.Sprintf("%s/%d/
 
 func (b *book) last(c *schemas.Container) int64 { return int64(max(b.pages[c.ID], 1)) }
 
-func (b *book) Pages(ctx context.Context, c *schemas.Container, from connectors.Position) iter.Seq2[*connectors.Page, error] {
-	if want := position(c, from.Pages); from != want {
-		b.t.Errorf("%s is read from %+v, want %+v", c.Key, from, want)
+// skipped is how many pages of the book an epoch leaves out that begins or goes on at a position. The cursor of another
+// epoch is right only where none of this one's pages was read.
+func (b *book) skipped(c *schemas.Container, from connectors.Position) int64 {
+	epoch, n := c.Epoch, from.Pages
+	if from.Cursor != "" {
+		if _, err := fmt.Sscanf(strings.TrimPrefix(string(from.Cursor), c.ID), "/%d/%d", &epoch, &n); err != nil {
+			b.t.Errorf("%s is read from %q: %v", c.Key, from.Cursor, err)
+		}
 	}
+	of := *c
+	of.Epoch = epoch
+	want := position(&of, n)
+	if want.Pages = from.Pages; from != want || epoch > c.Epoch || epoch < c.Epoch && from.Pages > 0 {
+		b.t.Errorf("%s epoch %d is read from %+v, want %+v", c.Key, c.Epoch, from, want)
+	}
+	return n - from.Pages
+}
+
+func (b *book) Pages(ctx context.Context, c *schemas.Container, from connectors.Position) iter.Seq2[*connectors.Page, error] {
+	skipped := b.skipped(c, from)
 	return func(yield func(*connectors.Page, error) bool) {
 		leave := b.enter(c)
 		defer leave()
-		for n := from.Pages + 1; ; n++ {
+		for n := skipped + from.Pages + 1; ; n++ {
 			if b.before != nil {
 				b.before(ctx, c, n)
 			}
@@ -82,6 +99,7 @@ func (b *book) Pages(ctx context.Context, c *schemas.Container, from connectors.
 				return
 			}
 			p := b.page(c, n)
+			p.Next.Pages -= skipped
 			if !yield(p, nil) || p.Final {
 				return
 			}

@@ -149,8 +149,8 @@ func (s *session) forgetDead(n int) {
 func (s *session) dropDead(i int, large *pipeline.TooLarge) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.Logger.Error("a dead letter does not fit into its topic and is dropped", "of", s.dead[i].record.Key, "topic", large.Topic,
-		"bytes", large.Size, "max.message.bytes", large.Limit, "remedy", remedy)
+	s.Logger.Error("a dead letter does not fit into its topic and is dropped", "subject", s.dead[i].record.Key, "topic", large.Topic,
+		"bytes", large.Size, "limit_bytes", large.Limit, "remedy", remedy)
 	s.dead = slices.Delete(s.dead, i, i+1)
 }
 

@@ -315,17 +315,22 @@ func (s *session) begin(l *live, stop context.CancelCauseFunc) *reading {
 	}
 	r.container.Cancelled = e.cancelled
 	switch {
-	case cp == nil:
-		r.checkpoint = schemas.Checkpoint{ContainerKey: c.Key, Epoch: c.Epoch}
-	case cp.Epoch < c.Epoch:
-		r.checkpoint = schemas.Checkpoint{ContainerKey: c.Key, Epoch: c.Epoch}
-		if !cp.Ended() {
+	case cp == nil || cp.Epoch < c.Epoch:
+		r.checkpoint = e.start(c)
+		if cp != nil && !cp.Ended() {
 			r.old = cp
 		}
 	default:
 		// The epoch in force is the higher of container and checkpoint.
 		r.checkpoint = *cp
 		r.container.Cancelled = e.cancelled && c.Epoch == cp.Epoch
+		if cp.Pages == 0 && cp.Epoch == c.Epoch && !e.resumes() { // it was to resume, and nothing of that was read
+			r.checkpoint.Cursor, r.checkpoint.Watermark = nil, nil
+		}
+	}
+	r.threads = r.checkpoint.Epoch
+	if r.checkpoint.Epoch == c.Epoch && e.resumes() {
+		r.threads = max(1, e.scratch)
 	}
 	r.memory, r.limit, r.calls = l.memory, l.limit, l.calls
 	l.stop, l.changed = stop, false

@@ -11,13 +11,41 @@ import (
 // entry is what a session knows of a container. One that has ended costs only this.
 type entry struct {
 	epoch               int64 // of the container in force, 0: none was read
+	scratch             int64 // the highest epoch that does not resume one, 0: none was read
 	read                int64 // epoch of its checkpoint, 0: none was read
 	pages, items, calls int64 // of its checkpoint
 	failure             *Failure
+	stopped             *stop // nil: its checkpoint is not one of a container that ended on its way
 	live                *live // nil: nothing is to be done for it
 	state               state
 	lane                int8 // -1: its platform is off
 	cancelled           bool // the epoch in force
+}
+
+// stop is where a container that failed or was cancelled came to.
+type stop struct {
+	cursor    string
+	watermark *schemas.Millis
+}
+
+// resumes reports whether the epoch in force starts where an earlier one came to. Of one epoch it is enough that one record
+// does not resume, whatever their order.
+func (e *entry) resumes() bool { return e.epoch > e.scratch }
+
+// start gives the checkpoint that the epoch in force begins with. It resumes what was read in its own name, or in that of an
+// epoch that it resumes through others: behind one that was to read everything and never began there is nothing to resume.
+func (e *entry) start(c *schemas.Container) schemas.Checkpoint {
+	cp := schemas.Checkpoint{ContainerKey: c.Key, Epoch: c.Epoch}
+	if !e.resumes() || e.read < e.scratch {
+		return cp
+	}
+	switch {
+	case e.stopped != nil:
+		cp.Cursor, cp.Watermark = &e.stopped.cursor, e.stopped.watermark
+	case e.live.checkpoint != nil && e.state == stateGoing && e.live.checkpoint.Cursor != nil:
+		cp.Cursor, cp.Watermark = e.live.checkpoint.Cursor, e.live.checkpoint.Watermark
+	}
+	return cp
 }
 
 // state is that of a checkpoint.
@@ -43,12 +71,15 @@ func (e *entry) runnable() bool {
 // check takes a checkpoint in.
 func (e *entry) check(key schemas.ContainerKey, cp *schemas.Checkpoint) {
 	e.read, e.pages, e.items, e.calls = cp.Epoch, cp.Pages, cp.Items, cp.Calls
-	e.state, e.failure = states[cp.State], nil
+	e.state, e.failure, e.stopped = states[cp.State], nil, nil
 	if e.state == stateNone {
 		e.state = stateGoing
 	}
 	if e.state == stateFailed {
 		e.failure = &Failure{string(key), deref(cp.ErrorCode), deref(cp.ErrorMessage)}
+	}
+	if cp.Cursor != nil && (e.state == stateFailed || e.state == stateCancelled) {
+		e.stopped = &stop{*cp.Cursor, cp.Watermark}
 	}
 	switch {
 	case e.live != nil:

@@ -35,7 +35,7 @@ func (s *session) smaller(r *reading, p *connectors.Page, size int) {
 	s.end(r, func(l *live) {
 		if l.limit == 0 {
 			l.left = items
-			s.Logger.Info("a page does not fit: its messages are asked for in smaller pages", "container", r.key, "messages", p.Items, "bytes", size)
+			s.Logger.Info("a page does not fit: its messages are asked for in smaller pages", "container", r.key, "items", p.Items, "bytes", size)
 		} else {
 			items = min(items, l.limit)
 		}
@@ -126,5 +126,5 @@ func (s *session) shorten(r *reading, d *draft, large *pipeline.TooLarge) error 
 }
 
 func (s *session) refuse(r *reading, what, subject string, large *pipeline.TooLarge) {
-	s.Logger.Error(what, "container", r.key, "of", subject, "topic", large.Topic, "bytes", large.Size, "max.message.bytes", large.Limit, "remedy", remedy)
+	s.Logger.Error(what, "container", r.key, "subject", subject, "topic", large.Topic, "bytes", large.Size, "limit_bytes", large.Limit, "remedy", remedy)
 }

@@ -178,6 +178,9 @@ func TestOutageIsOneWait(t *testing.T) {
 					if n := strings.Count(lines.String(), "answers again"); n != 1 {
 						t.Errorf("%d lines tell of the end", n)
 					}
+					if n := strings.Count(lines.String(), "\n"); n != 2 {
+						t.Errorf("%d lines are logged, want the begin and the end alone", n)
+					}
 					if t.Failed() {
 						t.Logf("%d commits; log:\n%s", commits, lines.String()[:min(4000, lines.Len())])
 					}

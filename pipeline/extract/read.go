@@ -30,6 +30,7 @@ type reading struct {
 	container  schemas.Container // as it was when the task began
 	checkpoint schemas.Checkpoint
 	old        *schemas.Checkpoint // of an earlier epoch that was begun and never came to its end
+	threads    int64               // epoch of the containers that its pages show
 	leave      func()              // gives its place back
 	probes     bool                // it asks whether probe answers again
 	probe      string
@@ -227,10 +228,12 @@ func (s *session) pause(ctx context.Context, r *reading, why *connectors.Error) 
 	if r.checkpoint.State == schemas.StateWaiting && deref(r.checkpoint.ErrorCode) == why.Code {
 		s.spent(r, why.Calls)
 	} else {
-		s.Logger.Warn("container waits", "container", r.key, "code", why.Code, "error", why)
 		if err := s.waiting(ctx, r, why); err != nil {
 			return err
 		}
+	}
+	if tries == loneTries {
+		s.Logger.Warn("container waits: others of its platform are read, or there are none", "container", r.key, "code", why.Code, "error", why)
 	}
 	s.end(r, func(l *live) {
 		l.tries++

@@ -130,9 +130,6 @@ func (s *session) committed(r *reading, d *draft) {
 	s.stats.Items.Add(int64(p.Items))
 	s.stats.Calls.Add(int64(p.Calls))
 	s.stats.DeadLetters.Add(int64(d.dead))
-	if p.Final && p.Failed != nil {
-		s.Logger.Error("container failed", "container", r.key, "code", p.Failed.Code, "error", p.Failed.Message)
-	}
 	s.mu.Lock()
 	for _, c := range d.found {
 		s.fold(c)
@@ -159,7 +156,8 @@ func (s *session) page(r *reading, p *connectors.Response, number int64) *schema
 	}
 }
 
-// found adds the containers of a page that are to be written: those that nobody has written in this epoch or a later one.
+// found adds the containers of a page that are to be written: those that nobody has written in this epoch or a later one. An
+// epoch that resumes shows them for the one that it goes on with: what that has read of them is not read again.
 // One that cannot be written becomes a dead letter; the page goes through.
 func (s *session) found(r *reading, d *draft, page *schemas.Page, add func(schemas.Record, partKind, int)) error {
 	s.mu.Lock()
@@ -167,7 +165,7 @@ func (s *session) found(r *reading, d *draft, page *schemas.Page, add func(schem
 	for i := range d.page.Found {
 		c := d.page.Found[i]
 		c.Platform, c.TenantID, c.ConversationID = r.container.Platform, r.container.TenantID, r.container.ConversationID
-		c.Mode, c.Epoch, c.RequestedAt = r.container.Mode, r.checkpoint.Epoch, schemas.MillisOf(s.Now())
+		c.Mode, c.Epoch, c.RequestedAt = r.container.Mode, r.threads, schemas.MillisOf(s.Now())
 		c.Key = string(schemas.NewContainerKey(c.Platform, c.TenantID, c.Kind, c.ID))
 		if old := s.all[schemas.ContainerKey(c.Key)]; old != nil && old.epoch >= c.Epoch {
 			continue
@@ -228,12 +226,12 @@ func (s *session) missing(r *reading, d *draft, page *schemas.Page, add func(sch
 	return nil
 }
 
-// endWithout ends a container's epoch with a page without a response.
+// endWithout ends a container's epoch with a page without a response. The cursor stays: an epoch that resumes goes on there.
 func (s *session) endWithout(ctx context.Context, r *reading, state string, why connectors.Failure) error {
 	cp := r.checkpoint
 	page := s.lastPage(r, &cp, why.Code)
 	rec := page.Record(s.Topics.RawPages, s.log.Total())
-	cp.State, cp.Cursor, cp.ErrorCode, cp.ErrorMessage = state, nil, &why.Code, &why.Message
+	cp.State, cp.ErrorCode, cp.ErrorMessage = state, &why.Code, &why.Message
 	id := page.ID
 	cp.Pages, cp.LastPageID = cp.Pages+1, &id
 	return s.commitCheckpoint(ctx, r, &cp, []schemas.Record{rec})
@@ -285,6 +283,7 @@ func (s *session) commitCheckpoint(ctx context.Context, r *reading, cp *schemas.
 	s.mu.Unlock()
 	if cp.Ended() {
 		s.stats.ended(cp.State)
+		s.logEnd(r, cp)
 	}
 	return nil
 }

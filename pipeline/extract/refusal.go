@@ -118,8 +118,12 @@ func (s *session) answered(r *reading) {
 	}
 	s.useful(p)
 	s.mu.Lock()
+	waited := r.live.tries > loneTries
 	r.live.tries = 0
 	s.mu.Unlock()
+	if waited {
+		s.Logger.Info("container goes on", "container", r.key)
+	}
 	s.Extractor.mu.Lock()
 	verdicts := p.row.take(false)
 	p.row = row{}

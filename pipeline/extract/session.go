@@ -122,8 +122,8 @@ func (s *session) entry(key string) *entry {
 
 // fold takes a container record in and queues the container where something is to be done for it. mu is held.
 //
-// The first record of a key's highest epoch is in force, and the epoch is cancelled once any record of it says so
-// (schemas.Fold says the same of whole records).
+// The first record of a key's highest epoch is in force. The epoch is cancelled once any record of it says so, and resumes an
+// earlier one while all do (schemas.Fold says the same of whole records).
 //
 // A platform may spell a conversation in the name of one of its members, and want that spelling in calls; a look-up, whose
 // container the normalizer writes, knows the canonical id alone. It is read in the spelling of the container that came first.
@@ -134,6 +134,10 @@ func (s *session) fold(record *schemas.Container) {
 		s.spellings[strings.Clone(c.ConversationID)] = strings.Clone(c.ID)
 	}
 	e := s.entry(c.Key)
+	resumed := e.resumes()
+	if !c.Resume {
+		e.scratch = max(e.scratch, c.Epoch)
+	}
 	switch {
 	case c.Epoch > e.epoch:
 		if e.epoch == 0 {
@@ -142,9 +146,9 @@ func (s *session) fold(record *schemas.Container) {
 			}
 		}
 		e.epoch, e.cancelled = c.Epoch, c.Cancelled
-	case c.Epoch == e.epoch && c.Cancelled && !e.cancelled:
-		e.cancelled = true
-		c = nil // what the first record of the epoch says else holds
+	case c.Epoch == e.epoch && (c.Cancelled && !e.cancelled || resumed != e.resumes()):
+		e.cancelled = e.cancelled || c.Cancelled
+		c = nil // in all else the first record of the epoch is in force
 	default:
 		return
 	}
@@ -160,7 +164,7 @@ func (s *session) fold(record *schemas.Container) {
 		e.live.container = &own
 		e.live.memory, e.live.limit, e.live.left = nil, 0, 0
 	} else if e.live.container != nil {
-		e.live.container.Cancelled = true
+		e.live.container.Cancelled = e.cancelled
 	}
 	s.changed(e)
 }
@@ -353,6 +357,10 @@ func (s *session) summary() Summary {
 		case stateCancelled:
 			sum.Cancelled++
 		case stateFailed:
+			if e.cancelled && e.epoch == e.read { // dismissed
+				sum.Cancelled++
+				continue
+			}
 			sum.Failed++
 			sum.Failures = append(sum.Failures, *e.failure)
 		}

@@ -59,7 +59,7 @@ func (s *session) setAside(r *schemas.Record, class, message string) error {
 	if err != nil {
 		return err
 	}
-	s.Logger.Error("container set aside", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "class", class, "error", message)
+	s.Logger.Error("dead letter", "stage", schemas.StageExtract, "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "class", class, "error", message)
 	s.mu.Lock()
 	s.dead = append(s.dead, setAside{r.Offset, rec})
 	s.mu.Unlock()
@@ -75,7 +75,7 @@ func (s *session) decode(ctx context.Context, d *schemas.Decoder, r *schemas.Rec
 		if err == nil || ctx.Err() != nil || !errors.As(err, &unreachable) && !errors.Is(err, schemas.ErrNoAnswer) {
 			return err
 		}
-		s.Logger.Warn("record cannot be read yet", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "wait", pause, "error", err)
+		s.Logger.Debug("record cannot be read yet", "topic", r.Topic, "partition", r.Partition, "offset", r.Offset, "wait", pause, "error", err)
 		s.log.Beat()
 		timer := time.NewTimer(pause)
 		select {

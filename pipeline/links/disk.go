@@ -135,5 +135,5 @@ func (d *disk) background(err error) {
 			os.Exit(1)
 		})
 	}
-	d.log.Error("state directory", "dir", d.dir, "error", err.Error()) // as a value it would bring its stack
+	d.log.Error("the state directory fails", "dir", d.dir, "error", err.Error()) // as a value it would bring its stack
 }

@@ -183,14 +183,14 @@ func (p *Partition) fail(what string, err error) error {
 	return fmt.Errorf("state directory %s: %s: %w", p.ix.dir, what, err)
 }
 
-// quiet sends what Pebble says to the log of the program, at debug level.
+// quiet sends what Pebble says to the log of the program, as a library's. What fails for good comes by another way: see disk.
 type quiet struct{ disk *disk }
 
 func (q quiet) Infof(format string, args ...any) {
-	q.disk.log.Debug("pebble: " + fmt.Sprintf(format, args...))
+	q.disk.log.With("library", "pebble").Debug(fmt.Sprintf(format, args...))
 }
 func (q quiet) Errorf(format string, args ...any) {
-	q.disk.log.Error("pebble: " + fmt.Sprintf(format, args...))
+	q.disk.log.With("library", "pebble").Error(fmt.Sprintf(format, args...))
 }
 
 // Fatalf is for faults after which Pebble cannot go on; it must not return.

@@ -26,8 +26,8 @@ func (s *session) shrink(e *pipeline.TooLarge) {
 		bytes = min(bytes, int(int64(size)*int64(e.Limit)/int64(e.Size)))
 	}
 	s.limits[o], s.apart = limit{max(bytes, 0), e.Limit}, o.at.Offset
-	s.Logger.Warn("a record does not fit into its topic: it is made smaller", "topic", e.Topic, "key", s.out[e.Index].Key, "size", e.Size,
-		"limit", e.Limit, "source_offset", o.at.Offset)
+	s.Logger.Warn("a record does not fit into its topic: it is made smaller", "topic", e.Topic, "subject", s.out[e.Index].Key, "bytes", e.Size,
+		"limit_bytes", e.Limit, "offset", o.at.Offset)
 }
 
 // fit encodes a message as its topic takes it: cut where it was refused. The value is nil where no cut is enough.

@@ -226,7 +226,7 @@ func reason(s string) string { return strings.ToValidUTF8(s[:min(len(s), 256)], 
 func (s *session) answers(main *schemas.Page, asked []string) error {
 	for _, a := range s.decoded.Answers {
 		if a.MessageID == "" || statuses[a.Status] == links.None {
-			s.Logger.Error("an answer that is none", "page", main.ID, "status", a.Status)
+			s.Logger.Error("a look-up's answer has no known status: it is ignored", "page", main.ID, "status", a.Status)
 			continue
 		}
 		if err := s.index.Answer(s.talk.Message(a.MessageID), links.Answer{Status: statuses[a.Status], Reason: reason(a.Reason)}); err != nil {

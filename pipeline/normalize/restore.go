@@ -44,7 +44,7 @@ func (s *session) restore(ctx context.Context) (end int64, err error) {
 	switch {
 	case g.seen.another():
 		s.Logger.Warn("the topic of raw pages was deleted and created again: it is normalized from its start", "topic", topic,
-			"partition", s.log.ID(), "committed", from)
+			"partition", s.log.ID(), "from", from)
 		from, end = -1, g.stable
 		s.dirty = true // an offset that was kept is of the topic before
 	case from < 0 && (g.fits && g.applied.Offset > g.start || !g.fits && g.seen.any()):

@@ -204,7 +204,7 @@ func (s *session) flush() error {
 		return nil
 	}
 	if main.Expansion() && !s.silent {
-		s.Logger.Warn("expansions without their page", "container", main.Container, "page", main.Number, "records", len(s.group),
+		s.Logger.Warn("expansions without their page", "container", main.Container, "page", main.ID, "records", len(s.group),
 			"bytes", s.groupSize, "topic", s.Topics.RawPages, "partition", s.log.ID(), "offset", s.group[0].Offset)
 	}
 	platform, _, _ := strings.Cut(string(main.Container), "/")
@@ -287,7 +287,7 @@ func (s *session) deadLetter(at links.Place, f pipeline.Fault) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("dead letter of %s/%d offset %d", f.Source.Topic, f.Source.Partition, f.Source.Offset), err)
 	}
-	s.Logger.Warn("set aside", "stage", f.Stage, "class", f.Class, "error", d.ErrorMessage, "page", f.PageID, "item", f.ItemPointer,
+	s.Logger.Warn("dead letter", "stage", f.Stage, "class", f.Class, "error", d.ErrorMessage, "page", f.PageID, "item", f.ItemPointer,
 		"topic", f.Source.Topic, "partition", f.Source.Partition, "offset", f.Source.Offset, "written", value != nil)
 	if value == nil {
 		return nil

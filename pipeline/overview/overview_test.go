@@ -57,6 +57,23 @@ func TestRowsShowWhatIsInForce(t *testing.T) {
 	}
 }
 
+// between checks a time left, in seconds.
+func between(t *testing.T, what string, got *int64, low, high int64) {
+	t.Helper()
+	if got == nil {
+		t.Errorf("%s: nothing is known", what)
+		return
+	}
+	if *got < low || *got > high {
+		t.Errorf("%s: %d s left, want %d to %d", what, *got, low, high)
+	}
+}
+
+// busy is an extractor that goes on as in the last minute.
+func busy(calls map[string]int) overview.Activity {
+	return overview.Activity{Calls: calls, Pace: calls}
+}
+
 func rows() []overview.Row {
 	return []overview.Row{
 		{Key: "b", ConversationID: "1", Platform: "feishu", State: "COMPLETE", Pages: 3, Calls: 4, Kind: "chat", UpdatedAt: at(10), Watermark: at(5)},
@@ -102,7 +119,7 @@ func TestRollUp(t *testing.T) {
 
 func TestPlatforms(t *testing.T) {
 	now := time.UnixMilli(1_000_000)
-	all := overview.Platforms(rows(), map[string]int{"feishu.im.v1.messages.list": 30, "yunxin.im.v2.messages.list": 1}, now)
+	all := overview.Platforms(rows(), busy(map[string]int{"feishu.im.v1.messages.list": 30, "yunxin.im.v2.messages.list": 1}), now)
 	if len(all) != 2 || all[0].Platform != "feishu" || all[1].Platform != "yunxin" {
 		t.Fatalf("%+v", all)
 	}
@@ -110,33 +127,36 @@ func TestPlatforms(t *testing.T) {
 	if p.Pages != 12 || p.Calls != 13 || *p.NewestMessageAt != 7 || len(p.CallsLastMinute) != 1 || p.CallsLastMinute["feishu.im.v1.messages.list"] != 30 {
 		t.Errorf("%+v", p)
 	}
-	if p.ETASeconds == nil || *p.ETASeconds != 8 { // a chat like the one that took 4 calls, at 30 a minute
-		t.Errorf("time left %v", p.ETASeconds)
-	}
+	between(t, "a chat like the one of 3 pages", p.ETASeconds, 4, 40)
 	if all[1].ETASeconds != nil {
 		t.Errorf("time left %d of what nobody knows", *all[1].ETASeconds)
 	}
-	if got := overview.Platforms(rows(), nil, now)[0]; got.ETASeconds != nil || got.CallsLastMinute != nil {
+	if got := overview.Platforms(rows(), overview.Activity{}, now)[0]; got.ETASeconds != nil || got.CallsLastMinute != nil {
 		t.Errorf("without a word of extractors: %+v", got)
 	}
 	ended := slices.DeleteFunc(rows(), func(r overview.Row) bool { return !r.Ended() })
-	if got := overview.Platforms(ended, nil, now)[0]; got.ETASeconds == nil || *got.ETASeconds != 0 {
+	if got := overview.Platforms(ended, overview.Activity{}, now)[0]; got.ETASeconds == nil || *got.ETASeconds != 0 {
 		t.Errorf("of what has ended: %v", got.ETASeconds)
 	}
-	pace := map[string]int{"feishu.x": 30}
-	long := append(rows(), overview.Row{Key: "e", Platform: "feishu", State: "RUNNING", Kind: "chat", Calls: 40})
-	if got := overview.Platforms(long, pace, now)[0]; got.ETASeconds == nil || *got.ETASeconds != 88 { // as much again, and the one of before
-		t.Errorf("a container longer than all that ended: %v", got.ETASeconds)
+	pace := busy(map[string]int{"feishu.x": 30})
+	long := append(rows(), overview.Row{Key: "e", Platform: "feishu", State: "RUNNING", Kind: "chat", Pages: 40, Calls: 40})
+	between(t, "a container longer than all that ended", overview.Platforms(long, pace, now)[0].ETASeconds, 50, 250)
+	many := ended
+	for i := range 250 {
+		r := overview.Row{ConversationID: "1", Platform: "feishu", State: "PENDING", Kind: "thread"}
+		if i < 50 {
+			r.State, r.Pages, r.Calls = "COMPLETE", 1, 1
+		}
+		many = append(many, r)
 	}
-	young := []overview.Row{{Platform: "feishu", State: "RUNNING", Kind: "chat", Calls: 5}, {Platform: "feishu", State: "PENDING", Kind: "chat"}}
-	if got := overview.Platforms(young, pace, now)[0]; got.ETASeconds == nil || *got.ETASeconds != 30 {
-		t.Errorf("where none has ended: %v", got.ETASeconds)
-	}
+	between(t, "200 threads", overview.Platforms(many, pace, now)[0].ETASeconds, 400, 600)
+	young := []overview.Row{{Platform: "feishu", State: "RUNNING", Kind: "chat", Pages: 5, Calls: 5}, {Platform: "feishu", State: "PENDING", Kind: "chat"}}
+	between(t, "where none has ended", overview.Platforms(young, pace, now)[0].ETASeconds, 15, 80)
 	if got := overview.Platforms(young[1:], pace, now)[0]; got.ETASeconds != nil {
 		t.Errorf("where none has begun: %d s", *got.ETASeconds)
 	}
 	due := []overview.Row{{Platform: "feishu", State: "FOLLOWING", DueAt: at(1_000_000 - 601_000)}, {Platform: "feishu", State: "FOLLOWING", DueAt: at(1_000_000 - 599_000)}}
-	if got := overview.Platforms(due, nil, now)[0]; got.Overdue != 1 || *got.ETASeconds != 0 {
+	if got := overview.Platforms(due, overview.Activity{}, now)[0]; got.Overdue != 1 || *got.ETASeconds != 0 {
 		t.Errorf("followed: %+v", got)
 	}
 }

@@ -26,9 +26,14 @@ type Platform struct {
 // maxLate is how far beyond its time a container that is followed is overdue.
 const maxLate = 10 * time.Minute
 
-// Platforms adds rows up, in the order of platform and tenant. calls are those of the last minute, by API, nil where nobody
-// has told any; an API belongs to the platform whose name it begins with.
-func Platforms(rows []Row, calls map[string]int, now time.Time) []Platform {
+// Activity is what extractors do at present, by API; an API belongs to the platform whose name it begins with.
+type Activity struct {
+	Calls map[string]int // in the last minute; nil: no extractor has told it
+	Pace  map[string]int // calls a minute that are let through: what the quota allows where calls wait for it
+}
+
+// Platforms adds rows up, in the order of platform and tenant.
+func Platforms(rows []Row, a Activity, now time.Time) []Platform {
 	type owner struct{ platform, tenant string }
 	at := map[owner]int{}
 	all := []Platform{}
@@ -57,11 +62,12 @@ func Platforms(rows []Row, calls map[string]int, now time.Time) []Platform {
 		tenants[all[i].Platform]++
 	}
 	for i := range all {
-		p := &all[i]
+		p, pace := &all[i], 0.0
 		if tenants[p.Platform] == 1 { // extractors tell calls by API, not by tenant
-			p.CallsLastMinute = callsOf(p.Platform, calls)
+			p.CallsLastMinute = callsOf(p.Platform, a.Calls)
+			pace = float64(fastest(callsOf(p.Platform, a.Pace)))
 		}
-		p.ETASeconds = eta(of[i], p.CallsLastMinute)
+		p.ETASeconds = eta(of[i], pace)
 	}
 	slices.SortFunc(all, func(a, b Platform) int {
 		return cmp.Or(cmp.Compare(a.Platform, b.Platform), cmp.Compare(a.TenantID, b.TenantID))
@@ -83,78 +89,10 @@ func callsOf(platform string, calls map[string]int) map[string]int {
 	return own
 }
 
-// eta is how many seconds reading the rest will take at the pace of the last minute: 0 where nothing is left, nil where it is not
-// known. What containers will show, such as threads, is not in it before they have shown it.
-func eta(rows []*Row, calls map[string]int) *int64 {
-	kinds := map[string]*sizes{}
-	var open []*Row
-	for _, r := range rows {
-		k := kinds[r.Kind]
-		if k == nil {
-			k = &sizes{}
-			kinds[r.Kind] = k
-		}
-		switch {
-		case r.State == schemas.StateComplete && r.Calls > 0:
-			k.ended = append(k.ended, r.Calls)
-		case !r.Ended() && r.State != StateFollowing:
-			open = append(open, r)
-			if r.Calls > 0 {
-				k.begun, k.calls = k.begun+1, k.calls+r.Calls
-			}
-		}
+// fastest is the highest number.
+func fastest(pace map[string]int) (most int) {
+	for _, n := range pace {
+		most = max(most, n)
 	}
-	if len(open) == 0 {
-		return new(int64)
-	}
-	pace := 0
-	for _, n := range calls {
-		pace += n
-	}
-	if pace == 0 {
-		return nil
-	}
-	for _, k := range kinds {
-		k.sort()
-	}
-	left := 0.0
-	for _, r := range open {
-		n, ok := kinds[r.Kind].after(r.Calls)
-		if !ok {
-			return nil
-		}
-		left += n
-	}
-	seconds := max(1, int64(left*60/float64(pace)))
-	return &seconds
-}
-
-// sizes tells what is left of a container from what others of its kind took, in calls.
-type sizes struct {
-	ended        []int64 // rising
-	sums         []int64 // of ended from there on
-	begun, calls int64   // containers that have begun and not ended, and what they took so far
-}
-
-func (s *sizes) sort() {
-	slices.Sort(s.ended)
-	s.sums = make([]int64, len(s.ended)+1)
-	for i := len(s.ended) - 1; i >= 0; i-- {
-		s.sums[i] = s.sums[i+1] + s.ended[i]
-	}
-}
-
-// after is what a container that took n calls is expected to take still: the mean of what those took beyond n that ended with more;
-// where none did, as much again; where nothing of its kind has begun, that is not known.
-func (s *sizes) after(n int64) (float64, bool) {
-	i, _ := slices.BinarySearch(s.ended, n+1)
-	switch {
-	case i < len(s.ended):
-		return float64(s.sums[i])/float64(len(s.ended)-i) - float64(n), true
-	case n > 0:
-		return float64(n), true
-	case s.begun > 0:
-		return 2 * float64(s.calls) / float64(s.begun), true
-	}
-	return 0, false
+	return most
 }
