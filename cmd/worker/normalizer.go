@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"chatlake/kafka"
+	"chatlake/metrics"
 	"chatlake/pipeline/links"
 	"chatlake/pipeline/normalize"
 )
@@ -22,6 +23,10 @@ type Normalizer struct {
 	settings   NormalizerSettings
 	once       bool
 	ready      readiness
+	seen       *observer
+	state      string // the directory of the index
+	space      space
+	lag        lag
 }
 
 // NewNormalizer connects the stage to its cluster and registry and opens its index.
@@ -41,14 +46,18 @@ func newNormalizer(ctx context.Context, s NormalizerSettings, once bool, o Repla
 		return nil, err
 	}
 	r := &Normalizer{
-		Connection: n, index: index, settings: s, once: once,
+		Connection: n, index: index, settings: s, once: once, state: state, space: links.Space, lag: lag{n: n},
 		Stage: normalize.New(normalize.Config{
 			Topics: n.Topics, IDs: n.IDs, Texts: n.Registry.Text,
 			Decoders: o.decoders(), Index: index, Lookups: s.asks(), CommitInterval: s.Interval, Once: once, Version: o.version(), Logger: logger,
 			Without: o.Without,
 		}),
 	}
+	r.seen = newObserver(stageNormalizer, n, &r.ready)
+	r.seen.set.Sampled(r.sample)
 	r.ready.of(n.Client, func() error { return writable(state) })
+	r.ready.registry = r.seen.registry
+	r.ready.look = func(ctx context.Context) { r.lag.look(ctx, r.Stage.Progress()) }
 	return r, nil
 }
 
@@ -64,7 +73,10 @@ func (r *Normalizer) Run(ctx context.Context) error {
 		Group: r.settings.Group, Topic: n.Topics.RawPages, Once: r.once,
 		Writes: []string{n.Topics.Messages, n.Topics.DeadLetters, n.Topics.Containers},
 		Joined: r.ready.set,
-	}, func(ctx context.Context, p *kafka.Partition) error { return r.Stage.Partition(ctx, owned{p}) })
+	}, func(ctx context.Context, p *kafka.Partition) error {
+		defer r.seen.enter(p.ID())()
+		return r.Stage.Partition(ctx, owned{p, r.seen})
+	})
 }
 
 // Close closes the index and the connections.
@@ -108,7 +120,7 @@ func (p *normalizerProgram) run(ctx context.Context, o options) (int, error) {
 			logger.Error("closing", "error", err)
 		}
 	}()
-	stop, err := serve(p.HTTPAddr, r.collectors(), &r.ready, logger)
+	stop, err := serve(p.HTTPAddr, metrics.Handler(Version, r.seen.set), &r.ready, logger)
 	if err != nil {
 		return 1, err
 	}
