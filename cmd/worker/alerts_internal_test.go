@@ -93,9 +93,12 @@ func (d *drilled) read(ids ...string) {
 	})
 }
 
-// answers has Feishu answer calls of an API with a code.
-func (d *drilled) answers(api simulator.API, status, code int) {
-	d.feishu.SetFaults(simulator.Fault{API: api, Action: simulator.Answer, Status: status, Code: code})
+// unreachableFault is what a gateway says before a platform that is down.
+var unreachableFault = simulator.Fault{Action: simulator.Answer, Status: http.StatusBadGateway}
+
+// refusedFault lets the app read all but one chat.
+func refusedFault(chat string) simulator.Fault {
+	return simulator.Fault{API: simulator.APIMessages, Container: chat, Action: simulator.Answer, Status: http.StatusBadRequest, Code: 230002}
 }
 
 var drills = map[string]drill{
@@ -109,7 +112,7 @@ var drills = map[string]drill{
 		d.gone[jobNormalizer] = true
 	}, fires: []string{"ChatlakeStageDown", "ChatlakeWorkerDown"}},
 	"the platform gives 502 for everything": {fault: func(d *drilled) {
-		d.answers("", http.StatusBadGateway, 0)
+		d.feishu.SetFaults(unreachableFault)
 		d.add(d.chats()[1:]...)
 		waitFor(d.t, "the platform is out", d.extractor, func(v series) bool { return v.sum("chatlake_platform_out") > 0 })
 	}, fires: []string{"ChatlakePlatformOut", "ChatlakeStuck"}},
@@ -120,7 +123,7 @@ var drills = map[string]drill{
 		waitFor(d.t, "the app is refused", d.extractor, func(v series) bool { return v.sum("chatlake_platform_refused") > 0 })
 	}, fires: []string{"ChatlakeCredentialsRefused", "ChatlakeStuck"}},
 	"a chat that the app may not read": {fault: func(d *drilled) {
-		d.feishu.SetFaults(simulator.Fault{API: simulator.APIMessages, Container: d.chats()[1], Action: simulator.Answer, Status: http.StatusBadRequest, Code: 230002})
+		d.feishu.SetFaults(refusedFault(d.chats()[1]))
 		d.read(d.chats()[1:]...)
 	}, fires: []string{"ChatlakeContainersFailed"}},
 	"quota that somebody else eats": {fault: func(d *drilled) {
