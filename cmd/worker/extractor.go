@@ -71,7 +71,8 @@ func (e *Extractor) Run(ctx context.Context) error {
 		Joined: e.ready.set,
 		Tell:   newTeller(e.Pacer).tell,
 	}, func(ctx context.Context, p *kafka.Partition) error {
-		defer e.seen.enter(p.ID())()
+		leave := e.seen.enter(p.ID())
+		defer leave()
 		return e.Stage.Partition(ctx, owned{p, e.seen})
 	})
 }

@@ -68,6 +68,54 @@ func TestWorkersTellAllFamilies(t *testing.T) {
 	}
 }
 
+// TestCountsAreOfTheTopics: what workers count as published is what the topics hold.
+func TestCountsAreOfTheTopics(t *testing.T) {
+	t.Parallel()
+	d := newDrill(t, 50*time.Millisecond)
+	d.read(d.chats()...)
+	e, n := d.extractor(), d.normalizer()
+	want := map[string]float64{}
+	d.records(func(t *schemas.Topics) string { return t.RawPages }, func(r schemas.Record) {
+		want["chatlake_extracted_pages_total"]++
+		want["chatlake_normalized_pages_total"]++
+		want["chatlake_extracted_bytes_total"] += float64(len(r.Value))
+	})
+	d.records(func(t *schemas.Topics) string { return t.DeadLetters }, func(schemas.Record) { want["chatlake_dead_letters_total"]++ })
+	d.records(func(t *schemas.Topics) string { return t.Messages }, func(r schemas.Record) {
+		var m schemas.Message
+		_, body, err := schemas.Frame(r.Value)
+		if err == nil {
+			err = schemas.MessageSchema.Decode(body, &m)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		want["chatlake_published_messages_total "+m.Change]++
+		if m.Parent.Status != schemas.LinkNone {
+			want["chatlake_links_total parent "+m.Parent.Status]++
+		}
+		if m.Root.Status != schemas.LinkNone {
+			want["chatlake_links_total root "+m.Root.Status]++
+		}
+		if m.Forward.Role == schemas.ForwardContainer {
+			want["chatlake_expansions_total "+m.Forward.Expansion]++
+		}
+	})
+	for name, count := range want {
+		words := strings.Fields(name)
+		labels := make([]string, len(words)-1)
+		for i, w := range words[1:] {
+			labels[i] = `="` + w + `"`
+		}
+		if got := e.sum(words[0], labels...) + n.sum(words[0], labels...); got != count {
+			t.Errorf("%s: %v, and the topics hold %v", name, got, count)
+		}
+	}
+	if len(want) < 9 {
+		t.Errorf("the site shows too little: %v", want)
+	}
+}
+
 // TestRestartForgetsNothing: a chat that failed is FAILED to the next extractor, too, and what is read is COMPLETE to it.
 func TestRestartForgetsNothing(t *testing.T) {
 	t.Parallel()

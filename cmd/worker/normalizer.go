@@ -74,7 +74,8 @@ func (r *Normalizer) Run(ctx context.Context) error {
 		Writes: []string{n.Topics.Messages, n.Topics.DeadLetters, n.Topics.Containers},
 		Joined: r.ready.set,
 	}, func(ctx context.Context, p *kafka.Partition) error {
-		defer r.seen.enter(p.ID())()
+		leave := r.seen.enter(p.ID())
+		defer leave()
 		return r.Stage.Partition(ctx, owned{p, r.seen})
 	})
 }

@@ -209,18 +209,25 @@ func (s *site) add(ids ...string) {
 
 // containers counts the keys in the topic of containers.
 func (s *site) containers() int {
+	keys := map[string]bool{}
+	s.records(func(t *schemas.Topics) string { return t.Containers }, func(r schemas.Record) { keys[r.Key] = true })
+	return len(keys)
+}
+
+// records reads a topic as it is now.
+func (s *site) records(topic func(*schemas.Topics) string, fn func(schemas.Record)) {
 	s.t.Helper()
 	n, err := s.cluster.Connect(s.t.Context(), "", quietLogger)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	defer n.Client.Close()
-	keys := map[string]bool{}
+	name := topic(&n.Topics)
 	for p := range int32(sitePartitions) {
-		_, end, err := n.Client.Offsets(s.t.Context(), n.Topics.Containers, p)
+		_, end, err := n.Client.Offsets(s.t.Context(), name, p)
 		if err == nil {
-			err = n.Client.ReadAll(s.t.Context(), n.Topics.Containers, p, 0, end, func(r schemas.Record) error {
-				keys[r.Key] = true
+			err = n.Client.ReadAll(s.t.Context(), name, p, 0, end, func(r schemas.Record) error {
+				fn(r)
 				return nil
 			})
 		}
@@ -228,7 +235,6 @@ func (s *site) containers() int {
 			s.t.Fatal(err)
 		}
 	}
-	return len(keys)
 }
 
 // chats are the ids of the world's chats.

@@ -132,7 +132,8 @@ func (e *Extractor) Partition(ctx context.Context, log pipeline.Log) error {
 	if err != nil {
 		return err
 	}
-	defer e.enter(s)()
+	leave := e.enter(s)
+	defer leave()
 	err = s.run(ctx)
 	if errors.Is(err, errAllEnded) {
 		sum := s.summary()

@@ -73,7 +73,8 @@ func (n *Normalizer) Stats() *Stats { return &n.stats }
 func (n *Normalizer) Partition(ctx context.Context, log pipeline.Log) error {
 	s := n.newSession(log)
 	defer s.index.Close()
-	defer n.enter(s)()
+	leave := n.enter(s)
+	defer leave()
 	end, err := s.restore(ctx)
 	if err == nil {
 		err = s.follow(ctx, end)
