@@ -155,12 +155,9 @@ var drills = map[string]drill{
 		d.r.space = func(string) (free, size int64, err error) { return 100 << 20, 10 << 30, nil }
 	}, fires: []string{"ChatlakeStateDiskLow"}},
 	"a worker that is killed again and again": {fault: func(d *drilled) {
-		d.stopR()
 		for range 4 {
 			d.steps = append(d.steps, step{at: time.Now(), workers: map[string]series{jobExtractor: d.extractor(), jobNormalizer: d.killed()}})
 		}
-		d.r, d.stopR = d.normalize(50 * time.Millisecond)
-		d.working() // once the group has noticed that the others are dead
 	}, fires: []string{"ChatlakeRestarting"}},
 }
 

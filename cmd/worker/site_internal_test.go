@@ -134,7 +134,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// killed runs a normalizer as a process of its own until it answers a scrape, kills it, and gives what it told.
+// killed runs a normalizer as a process of its own until it answers a scrape, kills it, and gives what it told. Its group is
+// its own, so that nobody waits until the group has noticed that it is dead.
 func (s *site) killed() series {
 	s.t.Helper()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
@@ -148,7 +149,7 @@ func (s *site) killed() series {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = []string{
 		asNormalizer + "=1", "KAFKA_BROKERS=" + s.cluster.Brokers[0], "SCHEMA_REGISTRY_URL=" + s.cluster.RegistryURL,
-		"NORMALIZER_STATE_DIR=" + s.t.TempDir(), "HTTP_ADDR=" + addr,
+		"NORMALIZER_STATE_DIR=" + s.t.TempDir(), "HTTP_ADDR=" + addr, "NORMALIZER_GROUP=killed",
 	}
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
