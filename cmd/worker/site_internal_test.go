@@ -134,10 +134,15 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// killed runs a normalizer as a process of its own until it answers a scrape, kills it, and gives what it told. Its group is
-// its own, so that nobody waits until the group has noticed that it is dead.
+// killed runs a normalizer as a process of its own until it answers a scrape, kills it, and gives what it told. It has topics
+// of its own, so that nobody waits until its group has noticed that it is dead.
 func (s *site) killed() series {
 	s.t.Helper()
+	own := s.cluster
+	own.Prefix = "killed"
+	if _, err := own.Prepare(s.t.Context(), "", false, quietLogger); err != nil {
+		s.t.Fatal(err)
+	}
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		s.t.Fatal(err)
@@ -149,7 +154,7 @@ func (s *site) killed() series {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = []string{
 		asNormalizer + "=1", "KAFKA_BROKERS=" + s.cluster.Brokers[0], "SCHEMA_REGISTRY_URL=" + s.cluster.RegistryURL,
-		"NORMALIZER_STATE_DIR=" + s.t.TempDir(), "HTTP_ADDR=" + addr, "NORMALIZER_GROUP=killed",
+		"NORMALIZER_STATE_DIR=" + s.t.TempDir(), "HTTP_ADDR=" + addr, "TOPIC_PREFIX=" + own.Prefix,
 	}
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
@@ -159,8 +164,8 @@ func (s *site) killed() series {
 		_ = cmd.Wait()
 	}()
 	var body io.Reader
-	for body == nil {
-		if !pause(s.t.Context(), 50*time.Millisecond) {
+	for deadline := time.Now().Add(patience); body == nil; {
+		if !pause(s.t.Context(), 50*time.Millisecond) || time.Now().After(deadline) {
 			s.t.Fatal("no answer of the normalizer")
 		}
 		resp, err := http.Get("http://" + addr + "/metrics")
