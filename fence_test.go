@@ -33,7 +33,7 @@ var homes = map[string][]string{
 	"golang.org/x/time":                      {"connectors"},
 	"golang.org/x/sync":                      {"connectors"},
 	"github.com/kelseyhightower/envconfig":   {"cmd/worker"},
-	"github.com/prometheus/client_golang":    {"cmd/worker"},
+	"github.com/prometheus/client_golang":    {"metrics"},
 	"github.com/spf13/cobra":                 {"cmd/chatlake"},
 	"github.com/spf13/pflag":                 {"cmd/chatlake"}, // the flags that cobra's commands hold
 	"github.com/vbauerster/mpb/v8":           {"cmd/chatlake"},
@@ -44,7 +44,7 @@ var homes = map[string][]string{
 // layers are the packages from top to bottom; an entry that ends in a slash stands for every package right below it.
 var layers = [][]string{
 	{"cmd/"},
-	{"simulator", "local", "kafka", "pipeline", "pipeline/", "connectors/"},
+	{"simulator", "local", "kafka", "metrics", "pipeline", "pipeline/", "connectors/"},
 	{"connectors"},
 	{"schemas"},
 	{"schemas/"}, // what is generated from the schemas needs nothing

@@ -214,17 +214,6 @@ func alike(ctx context.Context, client *kafka.Client, topics []kafka.Topic) erro
 	return nil
 }
 
-// owned lets a stage see its partition without knowing the broker.
-type owned struct{ *kafka.Partition }
-
-func (o owned) Reader(topic string, from int64) pipeline.Reader {
-	return reader{o.Partition.Reader(topic, from)}
-}
-
-func (o owned) Commit(ctx context.Context, records []schemas.Record, next int64) error {
-	return staged(o.Partition.Commit(ctx, records, next))
-}
-
 // staged gives an error of the broker's side to a stage in the words that it knows.
 func staged(err error) error {
 	var large *kafka.TooLarge

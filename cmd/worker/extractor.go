@@ -8,6 +8,7 @@ import (
 
 	"chatlake/connectors"
 	"chatlake/kafka"
+	"chatlake/metrics"
 	"chatlake/pipeline/extract"
 	"chatlake/schemas"
 )
@@ -21,7 +22,10 @@ type Extractor struct {
 	once       bool
 	ready      readiness
 	logger     *slog.Logger
-	health     *connectors.Health // of Yunxin; nil: it is off
+	seen       *observer
+	began      time.Time
+	platforms  map[string]extract.Platform // that are on
+	quotas     map[string]connectors.Quota
 }
 
 // NewExtractor connects the stage to its cluster, registry and platforms.
@@ -35,21 +39,24 @@ func NewExtractor(ctx context.Context, s ExtractorSettings, once bool, logger *s
 		_ = n.Client.Close() // the first error is the one that matters
 		return nil, err
 	}
-	pacer := connectors.NewPacer(s.quotas())
+	quotas := s.quotas()
+	pacer := connectors.NewPacer(quotas)
 	pacer.SetShare(0, n.Partitions) // nothing is asked before partitions are owned
-	platforms := s.platforms(pacer, logger)
 	lookup := announced(n.Registry.Text, logger)
-	e := &Extractor{
-		Connection: n, Pacer: pacer, settings: s, once: once, logger: logger, health: platforms[schemas.Yunxin].Health,
-		Stage: extract.New(extract.Config{
-			Topics: n.Topics, IDs: n.IDs,
-			Container: schemas.NewDecoder(schemas.ContainerSchema, lookup),
-			Check:     schemas.NewDecoder(schemas.CheckpointSchema, lookup),
-			Platforms: platforms,
-			Workers:   int(s.Workers), Patience: s.Patience, Once: once, Version: "chatlake/" + Version, Logger: logger,
-		}),
-	}
+	e := &Extractor{Connection: n, Pacer: pacer, settings: s, once: once, logger: logger, began: time.Now(), quotas: quotas}
+	e.seen = newObserver(stageExtractor, n, &e.ready)
+	e.seen.pages, e.seen.bytes = e.seen.set.Count("chatlake_extracted_pages_total"), e.seen.set.Count("chatlake_extracted_bytes_total")
+	e.platforms = s.platforms(pacer, newMeter(e.seen.set, quotas), logger)
+	e.Stage = extract.New(extract.Config{
+		Topics: n.Topics, IDs: n.IDs,
+		Container: schemas.NewDecoder(schemas.ContainerSchema, lookup),
+		Check:     schemas.NewDecoder(schemas.CheckpointSchema, lookup),
+		Platforms: e.platforms,
+		Workers:   int(s.Workers), Patience: s.Patience, Once: once, Version: "chatlake/" + Version, Logger: logger,
+	})
+	e.seen.set.Sampled(e.sample)
 	e.ready.of(n.Client, nil)
+	e.ready.registry = e.seen.registry
 	return e, nil
 }
 
@@ -59,8 +66,8 @@ func (e *Extractor) Run(ctx context.Context) error {
 	stop := beside(ctx, func(ctx context.Context) {
 		summarize(ctx, summaryEvery, e.logger, e.progress())
 	}, func(ctx context.Context) {
-		if e.health != nil {
-			e.settings.Yunxin.authenticate(ctx, e.Pacer, e.health, e.logger)
+		if e.platforms[schemas.Yunxin].Health != nil {
+			e.settings.Yunxin.authenticate(ctx, e.Pacer, e.platforms[schemas.Yunxin].Health, e.logger)
 		}
 	})
 	defer stop()
@@ -73,7 +80,11 @@ func (e *Extractor) Run(ctx context.Context) error {
 		},
 		Joined: e.ready.set,
 		Tell:   newTeller(e.Pacer).tell,
-	}, func(ctx context.Context, p *kafka.Partition) error { return e.Stage.Partition(ctx, owned{p}) })
+	}, func(ctx context.Context, p *kafka.Partition) error {
+		leave := e.seen.enter(p.ID())
+		defer leave()
+		return e.Stage.Partition(ctx, owned{p, e.seen})
+	})
 }
 
 // Close closes the connections.
@@ -89,7 +100,7 @@ func (p *extractorProgram) run(ctx context.Context, o options) (int, error) {
 		return 1, err
 	}
 	defer func() { _ = e.Close() }() // all that it wrote is committed
-	stop, err := serve(p.HTTPAddr, e.collectors(), &e.ready, logger)
+	stop, err := serve(p.HTTPAddr, metrics.Handler(Version, e.seen.set), &e.ready, logger)
 	if err != nil {
 		return 1, err
 	}

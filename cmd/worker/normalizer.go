@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"chatlake/kafka"
+	"chatlake/metrics"
 	"chatlake/pipeline/links"
 	"chatlake/pipeline/normalize"
 )
@@ -23,6 +24,10 @@ type Normalizer struct {
 	once       bool
 	ready      readiness
 	logger     *slog.Logger
+	seen       *observer
+	state      string // the directory of the index
+	space      space
+	lag        lag
 }
 
 // NewNormalizer connects the stage to its cluster and registry and opens its index.
@@ -42,14 +47,18 @@ func newNormalizer(ctx context.Context, s NormalizerSettings, once bool, o Repla
 		return nil, err
 	}
 	r := &Normalizer{
-		Connection: n, index: index, settings: s, once: once, logger: logger,
+		Connection: n, index: index, settings: s, once: once, logger: logger, state: state, space: links.Space, lag: lag{n: n},
 		Stage: normalize.New(normalize.Config{
 			Topics: n.Topics, IDs: n.IDs, Texts: announced(n.Registry.Text, logger),
 			Decoders: o.decoders(), Index: index, Lookups: s.asks(), CommitInterval: s.Interval, Once: once, Version: o.version(), Logger: logger,
 			Without: o.Without,
 		}),
 	}
+	r.seen = newObserver(stageNormalizer, n, &r.ready)
+	r.seen.set.Sampled(r.sample)
 	r.ready.of(n.Client, func() error { return writable(state) })
+	r.ready.registry = r.seen.registry
+	r.ready.look = func(ctx context.Context) { r.lag.look(ctx, r.Stage.Progress()) }
 	return r, nil
 }
 
@@ -67,7 +76,11 @@ func (r *Normalizer) Run(ctx context.Context) error {
 		Group: r.settings.Group, Topic: n.Topics.RawPages, Once: r.once,
 		Writes: []string{n.Topics.Messages, n.Topics.DeadLetters, n.Topics.Containers},
 		Joined: r.ready.set,
-	}, func(ctx context.Context, p *kafka.Partition) error { return r.Stage.Partition(ctx, owned{p}) })
+	}, func(ctx context.Context, p *kafka.Partition) error {
+		leave := r.seen.enter(p.ID())
+		defer leave()
+		return r.Stage.Partition(ctx, owned{p, r.seen})
+	})
 }
 
 // Close closes the index and the connections.
@@ -111,7 +124,7 @@ func (p *normalizerProgram) run(ctx context.Context, o options) (int, error) {
 			logger.Error("closing", "error", err)
 		}
 	}()
-	stop, err := serve(p.HTTPAddr, r.collectors(), &r.ready, logger)
+	stop, err := serve(p.HTTPAddr, metrics.Handler(Version, r.seen.set), &r.ready, logger)
 	if err != nil {
 		return 1, err
 	}

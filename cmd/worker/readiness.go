@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"chatlake/kafka"
+	"chatlake/schemas"
 )
 
 // How the health of a worker is looked at. A change shows within probeEvery + pingTime, under the 30 s that are promised.
@@ -28,6 +29,12 @@ type readiness struct {
 	ping  func(context.Context) error                         // asks the broker; nil: not asked
 	state func() error                                        // tries the state directory; nil: there is none
 	stuck func(limit time.Duration) (what string, stuck bool) // nil: no loops
+
+	// For metrics alone, at every probe; nil: nothing.
+	registry     func(context.Context) error
+	look         func(context.Context)
+	unreached    atomic.Bool // the broker did not answer
+	registryGone atomic.Bool
 
 	mu   sync.Mutex
 	lack error // what did not answer when it was last tried
@@ -78,9 +85,11 @@ func (r *readiness) probe(ctx context.Context) {
 	if r.ping != nil {
 		ctx, cancel := context.WithTimeout(ctx, pingTime)
 		defer cancel()
-		if err := r.ping(ctx); err != nil {
+		err := r.ping(ctx)
+		if err != nil {
 			lack = fmt.Errorf("the broker does not answer: %w", err)
 		}
+		r.unreached.Store(err != nil)
 	}
 	if r.state != nil {
 		lack = errors.Join(lack, r.state())
@@ -96,10 +105,27 @@ func (r *readiness) watch(ctx context.Context) {
 	for _, other := range r.others {
 		all.Go(func() { other.watch(ctx) })
 	}
+	all.Go(func() {
+		for pause(ctx, probeEvery) {
+			r.measure(ctx)
+		}
+	})
 	for pause(ctx, probeEvery) {
 		r.probe(ctx)
 	}
 	all.Wait()
+}
+
+// measure looks at what only metrics tell: its absence makes no worker unready.
+func (r *readiness) measure(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, pingTime)
+	defer cancel()
+	if r.registry != nil {
+		r.registryGone.Store(errors.Is(r.registry(ctx), schemas.ErrNoAnswer))
+	}
+	if r.look != nil {
+		r.look(ctx)
+	}
 }
 
 // probeSize is above what a file system keeps of a small file without a block of its own.

@@ -8,14 +8,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
-	"chatlake/connectors"
 )
 
 // Time-outs and limits of the server: a client that says nothing, or no end, is let go of. Who scrapes once in a while
@@ -30,7 +23,7 @@ const (
 
 // serve answers /metrics, /healthz (loops turn) and /readyz (see readiness) until stop is called. An empty address serves
 // nothing.
-func serve(addr string, cs []prometheus.Collector, ready *readiness, logger *slog.Logger) (stop func(), err error) {
+func serve(addr string, scrapes http.Handler, ready *readiness, logger *slog.Logger) (stop func(), err error) {
 	if addr == "" {
 		return func() {}, nil
 	}
@@ -38,7 +31,7 @@ func serve(addr string, cs []prometheus.Collector, ready *readiness, logger *slo
 	if err != nil {
 		return nil, fmt.Errorf("HTTP_ADDR %s cannot be listened on (choose another, or set it empty): %w", addr, err)
 	}
-	s := newServer(cs, ready, logger)
+	s := newServer(scrapes, ready, logger)
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
 	all.Go(func() { ready.watch(ctx) })
@@ -56,11 +49,9 @@ func serve(addr string, cs []prometheus.Collector, ready *readiness, logger *slo
 	}, nil
 }
 
-func newServer(cs []prometheus.Collector, ready *readiness, logger *slog.Logger) *http.Server {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(append(cs, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))...)
+func newServer(scrapes http.Handler, ready *readiness, logger *slog.Logger) *http.Server {
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	mux.Handle("GET /metrics", scrapes)
 	mux.HandleFunc("GET /healthz", answer(ready.healthy))
 	mux.HandleFunc("GET /readyz", answer(ready.ready))
 	return &http.Server{
@@ -77,72 +68,5 @@ func answer(lack func() error) http.HandlerFunc {
 			return
 		}
 		fmt.Fprintln(w, "ok")
-	}
-}
-
-func counter(name, help string, v *atomic.Int64) prometheus.Collector {
-	return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(v.Load()) })
-}
-
-func gauge(name, help string, v *atomic.Int64) prometheus.Collector {
-	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return float64(v.Load()) })
-}
-
-func (e *Extractor) collectors() []prometheus.Collector {
-	s := e.Stage.Stats()
-	cs := []prometheus.Collector{
-		counter("chatlake_extractor_pages_total", "List, batch and look-up pages committed.", &s.Pages),
-		counter("chatlake_extractor_items_total", "Messages shown by committed pages, repeats counted.", &s.Items),
-		counter("chatlake_extractor_calls_total", "API calls that committed pages took, retries counted.", &s.Calls),
-		counter("chatlake_extractor_transactions_total", "Kafka transactions committed.", &s.Transactions),
-		counter("chatlake_extractor_dead_letters_total", "Dead letters committed.", &s.DeadLetters),
-		counter("chatlake_extractor_containers_complete_total", "Containers read to their end.", &s.Complete),
-		counter("chatlake_extractor_containers_failed_total", "Containers that failed.", &s.Failed),
-		gauge("chatlake_extractor_containers_running", "Containers being read now.", &s.Running),
-		gauge("chatlake_extractor_containers_queued", "Containers ready to be read.", &s.Queued),
-		gauge("chatlake_extractor_containers_waiting", "Containers whose platform gives nothing at present.", &s.Waiting),
-	}
-	for _, b := range e.Pacer.Snapshot() {
-		cs = append(cs, e.budget(b.API)...)
-	}
-	return cs
-}
-
-// budget tells how the quota of one API stands.
-func (e *Extractor) budget(api string) []prometheus.Collector {
-	labels := prometheus.Labels{"api": api}
-	now := func(of func(connectors.Budget) float64) func() float64 {
-		return func() float64 {
-			for _, b := range e.Pacer.Snapshot() {
-				if b.API == api {
-					return of(b)
-				}
-			}
-			return 0
-		}
-	}
-	return []prometheus.Collector{
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "chatlake_extractor_calls_last_minute", Help: "API calls let through in the last minute.", ConstLabels: labels,
-		}, now(func(b connectors.Budget) float64 { return float64(b.Recent) })),
-		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-			Name: "chatlake_extractor_quota_part", Help: "Part of the app's quota that this process paces at, 0 to 1.", ConstLabels: labels,
-		}, now(func(b connectors.Budget) float64 { return b.Part })),
-		prometheus.NewCounterFunc(prometheus.CounterOpts{
-			Name: "chatlake_extractor_throttled_total", Help: "Calls that the platform throttled.", ConstLabels: labels,
-		}, now(func(b connectors.Budget) float64 { return float64(b.Throttled) })),
-	}
-}
-
-func (r *Normalizer) collectors() []prometheus.Collector {
-	s := r.Stage.Stats()
-	return []prometheus.Collector{
-		counter("chatlake_normalizer_pages_total", "Raw pages normalized.", &s.Pages),
-		counter("chatlake_normalizer_messages_total", "Message versions published.", &s.Messages),
-		counter("chatlake_normalizer_dead_letters_total", "Dead letters published.", &s.DeadLetters),
-		counter("chatlake_normalizer_transactions_total", "Kafka transactions committed.", &s.Transactions),
-		counter("chatlake_normalizer_raw_bytes_total", "Bytes of raw pages normalized.", &s.RawBytes),
-		counter("chatlake_normalizer_lookups_total", "Link targets asked for that no page had shown.", &s.Asked),
-		counter("chatlake_normalizer_rebuilt_pages_total", "Raw pages read again to build the index.", &s.Rebuilt),
 	}
 }

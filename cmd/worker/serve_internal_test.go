@@ -17,6 +17,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"chatlake/metrics"
 )
 
 // pipes is a listener without a network, so that time can be made up.
@@ -55,7 +57,7 @@ func (p *pipes) dial() net.Conn {
 func TestSilentConnectionsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newPipes()
-		s := newServer(nil, &readiness{}, slog.New(slog.DiscardHandler))
+		s := newServer(metrics.Handler(Version), &readiness{}, slog.New(slog.DiscardHandler))
 		served := make(chan error, 1)
 		go func() { served <- s.Serve(l) }()
 		for name, c := range map[string]struct {
@@ -100,7 +102,7 @@ func TestSilentConnectionsEnd(t *testing.T) {
 // TestLargeHeadersAreRefused: what is sent before the first line of a request's body is bounded.
 func TestLargeHeadersAreRefused(t *testing.T) {
 	server := httptest.NewUnstartedServer(nil)
-	server.Config = newServer(nil, &readiness{}, slog.New(slog.DiscardHandler))
+	server.Config = newServer(metrics.Handler(Version), &readiness{}, slog.New(slog.DiscardHandler))
 	server.Start()
 	defer server.Close()
 	conn, err := net.Dial("tcp", server.Listener.Addr().String())
@@ -149,7 +151,7 @@ func TestReadiness(t *testing.T) {
 			}
 			return nil
 		}}
-		s := newServer(nil, r, slog.New(slog.DiscardHandler))
+		s := newServer(metrics.Handler(Version), r, slog.New(slog.DiscardHandler))
 		ctx, stop := context.WithCancel(t.Context())
 		var watch sync.WaitGroup
 		watch.Go(func() { r.watch(ctx) })
@@ -199,7 +201,7 @@ func TestHealth(t *testing.T) {
 		if side == "other" {
 			r = &readiness{others: []*readiness{r}}
 		}
-		s := newServer(nil, r, slog.New(slog.DiscardHandler))
+		s := newServer(metrics.Handler(Version), r, slog.New(slog.DiscardHandler))
 		for after, want := range map[time.Duration]int{0: 200, 4*time.Minute + 59*time.Second: 200, 5 * time.Minute: 503} {
 			stopped = after
 			if code, body := get(s, "/healthz"); code != want || want == 503 && !strings.Contains(body, "session of im.containers/3") {

@@ -14,6 +14,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"chatlake/connectors"
@@ -60,10 +61,11 @@ type Extractor struct {
 	room      *connectors.Room
 	stats     Stats
 
-	mu      sync.Mutex
-	ended   map[int32]Summary // by partition: how its last session ended
-	loading int               // sessions that are being loaded
-	refusal *refusal          // with Once: why it ends, nil: it does not
+	mu       sync.Mutex
+	ended    map[int32]Summary // by partition: how its last session ended
+	loading  int               // sessions that are being loaded
+	sessions []*session        // that are loaded
+	refusal  *refusal          // with Once: why it ends, nil: it does not
 }
 
 // platform is one that is on, and what all sessions know of it together.
@@ -73,6 +75,7 @@ type platform struct {
 	health   *connectors.Health
 	patience patience // guarded by Extractor.mu
 	row      row      // guarded by Extractor.mu
+	items    atomic.Int64
 }
 
 // New makes an extractor.
@@ -129,6 +132,8 @@ func (e *Extractor) Partition(ctx context.Context, log pipeline.Log) error {
 	if err != nil {
 		return err
 	}
+	leave := e.enter(s)
+	defer leave()
 	err = s.run(ctx)
 	if errors.Is(err, errAllEnded) {
 		sum := s.summary()

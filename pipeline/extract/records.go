@@ -128,6 +128,7 @@ func (s *session) committed(r *reading, d *draft) {
 	p := &d.page
 	s.stats.Pages.Add(1)
 	s.stats.Items.Add(int64(p.Items))
+	r.platform.items.Add(int64(p.Items))
 	s.stats.Calls.Add(int64(p.Calls))
 	s.stats.DeadLetters.Add(int64(d.dead))
 	s.mu.Lock()
@@ -280,6 +281,7 @@ func (s *session) commitCheckpoint(ctx context.Context, r *reading, cp *schemas.
 	s.mu.Lock()
 	e, own := s.all[r.key], *cp
 	e.check(r.key, &own)
+	s.saw(&own)
 	s.mu.Unlock()
 	if cp.Ended() {
 		s.stats.ended(cp.State)

@@ -38,6 +38,8 @@ type session struct {
 	verdicts   []verdict
 	gone       bool       // the session has ended
 	dead       []setAside // in the order of their offsets, not yet committed
+
+	newest map[string]schemas.Millis // by platform, of all messages that checkpoints tell of; guarded by mu
 }
 
 // load folds the partition's containers and checkpoints up to all that stood there when it began, be it hidden by an open
@@ -45,7 +47,7 @@ type session struct {
 func (e *Extractor) load(ctx context.Context, log pipeline.Log) (*session, error) {
 	s := &session{
 		Extractor: e, log: log, commits: make(chan *commit), wake: make(chan struct{}, 1),
-		all: map[schemas.ContainerKey]*entry{}, spellings: map[string]string{}, work: make([]work, len(e.lanes)), present: make([]int, len(e.lanes)), gates: map[gateOf]*queueOf{},
+		all: map[schemas.ContainerKey]*entry{}, spellings: map[string]string{}, newest: map[string]schemas.Millis{}, work: make([]work, len(e.lanes)), present: make([]int, len(e.lanes)), gates: map[gateOf]*queueOf{},
 	}
 	start, end, err := pipeline.Settled(ctx, log, e.Topics.Checkpoints, e.Logger)
 	if err != nil {
@@ -104,6 +106,7 @@ func (s *session) checkpoints(ctx context.Context, start, end int64) error {
 func (s *session) check(cp *schemas.Checkpoint) {
 	e := s.entry(cp.ContainerKey)
 	e.check(schemas.ContainerKey(cp.ContainerKey), cp)
+	s.saw(cp)
 	if e.live != nil && e.state != stateGoing {
 		e.live = nil
 	}

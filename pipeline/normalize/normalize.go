@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -40,6 +41,10 @@ type Config struct {
 type Normalizer struct {
 	Config
 	stats Stats
+
+	mu       sync.Mutex
+	tallies  map[string]Tally // by platform, committed
+	sessions []*session
 }
 
 // Stats are live counters since the start of the process. A commit that fails counts nothing.
@@ -56,7 +61,7 @@ func New(c Config) *Normalizer {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Normalizer{Config: c}
+	return &Normalizer{Config: c, tallies: map[string]Tally{}}
 }
 
 // Stats gives the live counters.
@@ -68,6 +73,8 @@ func (n *Normalizer) Stats() *Stats { return &n.stats }
 func (n *Normalizer) Partition(ctx context.Context, log pipeline.Log) error {
 	s := n.newSession(log)
 	defer s.index.Close()
+	leave := n.enter(s)
+	defer leave()
 	end, err := s.restore(ctx)
 	if err == nil {
 		err = s.follow(ctx, end)
@@ -134,6 +141,7 @@ func (s *session) batch(ctx context.Context, b *pipeline.Batch, since *time.Time
 				return err
 			}
 		}
+		s.progress.holds(r)
 		if err := s.take(r); err != nil {
 			return err
 		}
@@ -151,6 +159,7 @@ func (s *session) batch(ctx context.Context, b *pipeline.Batch, since *time.Time
 	} else {
 		s.detach()
 	}
+	s.progress.stands(s)
 	return nil
 }
 
@@ -191,7 +200,9 @@ func (s *session) commit(ctx context.Context) error {
 	s.stats.RawBytes.Add(s.count.bytes)
 	s.stats.Erased.Add(s.count.erased)
 	s.stats.Transactions.Add(1)
+	s.committed()
 	s.clear()
+	s.progress.stands(s)
 	return nil
 }
 

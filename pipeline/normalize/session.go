@@ -48,6 +48,9 @@ type session struct {
 	limits      map[origin]limit // of records that were too large
 	apart       int64            // raw offset of a page that is committed by itself for that, -1: none
 	outputEmpty bool             // nothing was ever written to the output
+
+	tally    map[string]*Tally // by platform, of the transaction
+	progress progress
 }
 
 // origin names a record of a transaction by what brought it, alike in every attempt.
@@ -65,7 +68,7 @@ type limit struct {
 func (n *Normalizer) newSession(log pipeline.Log) *session {
 	s := &session{
 		Normalizer: n, log: log, index: n.Index.Partition(log.ID()), best: map[links.Key]*connectors.Reading{},
-		decoders: map[string]connectors.Decoder{}, applied: links.Applied{PageOffset: -1}, limits: map[origin]limit{}, apart: -1,
+		decoders: map[string]connectors.Decoder{}, applied: links.Applied{PageOffset: -1}, limits: map[origin]limit{}, apart: -1, tally: map[string]*Tally{},
 	}
 	s.older = schemas.NewDecoder(schemas.MessageSchema, n.Texts)
 	for platform, make := range n.Decoders {
@@ -79,6 +82,9 @@ func (s *session) clear() {
 	s.arena.reset()
 	s.out, s.origins, s.size, s.dirty = s.out[:0], s.origins[:0], 0, false
 	s.count = struct{ pages, messages, dead, asked, bytes, erased int64 }{}
+	for _, t := range s.tally {
+		*t = Tally{}
+	}
 }
 
 // Bounds of a group of expansions whose page has not come, in records and in bytes with their headers. A page of ours has

@@ -53,6 +53,7 @@ func (s *session) publish(key links.Key) error {
 		Topic: s.Topics.Messages, Partition: s.log.ID(), Time: s.stored(m.Provenance.ExtractedAt.Time()), Key: m.RecordID, Value: value,
 	})
 	s.count.messages++
+	s.counts(m)
 	return s.index.Publish(n, now, value)
 }
 
