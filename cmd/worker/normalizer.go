@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"chatlake/kafka"
-	"chatlake/pipeline/links"
+	"chatlake/pipeline/links/store"
 	"chatlake/pipeline/normalize"
 )
 
@@ -18,7 +18,7 @@ import (
 type Normalizer struct {
 	Connection *Connection
 	Stage      *normalize.Normalizer
-	index      *links.Index
+	index      *store.Index
 	settings   NormalizerSettings
 	once       bool
 	ready      readiness
@@ -35,7 +35,7 @@ func newNormalizer(ctx context.Context, s NormalizerSettings, once bool, o Repla
 		return nil, err
 	}
 	state := filepath.Join(s.StateDir, s.Group)
-	index, err := links.Open(state, logger)
+	index, err := store.Open(state, logger)
 	if err != nil {
 		_ = n.Client.Close() // the first error is the one that matters
 		return nil, err

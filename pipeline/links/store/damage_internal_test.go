@@ -1,4 +1,4 @@
-package links
+package store
 
 import (
 	"bytes"
@@ -138,14 +138,14 @@ func TestReadsACache(t *testing.T) {
 		end(err)
 	}
 	for i := range max(a.Offset, 240) {
-		n, err := p.Node(nodeOf(i))
+		n, err := p.Record(nodeOf(i))
 		if err != nil {
 			end(err)
 		}
 		if (n.Published.Version == i+1) != (i < a.Offset) {
 			t.Fatalf("node %d: version %d, applied up to %d", i, n.Published.Version, a.Offset)
 		}
-		b, err := p.get(p.at(keyBody, Place{Offset: i}.text()))
+		b, err := p.table.get(p.table.at(keyValue, Place{Offset: i}.text()))
 		if err != nil {
 			end(err)
 		}

@@ -1,18 +1,18 @@
-package links_test
+package graph_test
 
 import (
 	"math/rand/v2"
 	"testing"
 
-	"chatlake/pipeline/links"
+	"chatlake/pipeline/links/graph"
 )
 
 // TestRanksAreATotalOrder draws ranks of few values each, so that equal parts are common.
 func TestRanksAreATotalOrder(t *testing.T) {
 	chance := rand.New(rand.NewPCG(1, 2))
-	draw := func() links.Rank {
-		return links.Rank{
-			State: uint8(chance.IntN(3)), Highest: chance.Int64N(3) - 1, Source: uint8(chance.IntN(3)),
+	draw := func() graph.Rank {
+		return graph.Rank{
+			State: graph.State(chance.IntN(3)), Highest: chance.Int64N(3) - 1, Source: uint8(chance.IntN(3)),
 			Time: chance.Int64N(2), Page: uint64(chance.IntN(2)) << 63, Place: uint32(chance.IntN(2)),
 		}
 	}
@@ -32,8 +32,8 @@ func TestRanksAreATotalOrder(t *testing.T) {
 
 // TestWhatRanksFirst goes through the parts of a rank in their order: each decides over all that come after it.
 func TestWhatRanksFirst(t *testing.T) {
-	better := []links.Rank{{State: 2}, {Highest: 1}, {}, {Time: 1}, {}, {}}
-	worse := []links.Rank{{State: 1}, {}, {Source: 1}, {}, {Page: 1}, {Place: 1}}
+	better := []graph.Rank{{State: 2}, {Highest: 1}, {}, {Time: 1}, {}, {}}
+	worse := []graph.Rank{{State: 1}, {}, {Source: 1}, {}, {Page: 1}, {Place: 1}}
 	for i := range better {
 		a, b := better[i], worse[i]
 		// Everything after the part that decides speaks for the other.

@@ -1,8 +1,10 @@
-package links
+package store
 
 import (
 	"encoding/binary"
 	"errors"
+
+	"chatlake/pipeline/links/graph"
 )
 
 var errBroken = errors.New("value is broken")
@@ -67,8 +69,8 @@ func (r *reader) flags(bits ...*bool) {
 	}
 }
 
-func (r *reader) whole(told bool) *int64 {
-	if !told {
+func (r *reader) whole(present bool) *int64 {
+	if !present {
 		return nil
 	}
 	v := r.int()
@@ -98,19 +100,19 @@ func (w *writer) published(p *Published) {
 	w.int(p.Edited)
 	w.uint(state)
 	w.uint(p.Digest)
-	w.int(p.Body.Offset)
-	w.uint(uint64(p.Body.No))
+	w.int(p.Value.Offset)
+	w.uint(uint64(p.Value.No))
 }
 
 func (r *reader) published(p *Published) {
 	p.Version, p.Edited = r.int(), r.int()
 	state := r.uint()
-	p.State, p.Cut = uint8(state&(wasCut-1)), state&wasCut != 0
+	p.State, p.Cut = graph.State(state&(wasCut-1)), state&wasCut != 0
 	p.Digest = r.uint()
-	p.Body = Place{r.int(), uint32(r.uint())}
+	p.Value = Place{r.int(), uint32(r.uint())}
 }
 
-func (w *writer) rank(k *Rank) {
+func (w *writer) rank(k *graph.Rank) {
 	w.uint(uint64(k.State) | uint64(k.Source)<<4)
 	w.int(k.Highest)
 	w.int(k.Time)
@@ -118,9 +120,9 @@ func (w *writer) rank(k *Rank) {
 	w.uint(uint64(k.Place))
 }
 
-func (r *reader) rank(k *Rank) {
+func (r *reader) rank(k *graph.Rank) {
 	v := r.uint()
-	k.State, k.Source = uint8(v&15), uint8(v>>4)
+	k.State, k.Source = graph.State(v&15), uint8(v>>4)
 	k.Highest, k.Time = r.int(), r.int()
 	if len(r.rest) < 8 {
 		r.broken, r.rest = true, nil
@@ -130,7 +132,7 @@ func (r *reader) rank(k *Rank) {
 	k.Place = uint32(r.uint())
 }
 
-func (w *writer) target(t *Target) {
+func (w *writer) target(t *graph.Target) {
 	w.text(t.ID)
 	w.text(t.ClientID)
 	w.text(t.SenderID)
@@ -138,12 +140,12 @@ func (w *writer) target(t *Target) {
 	w.text(t.Reason)
 }
 
-func (r *reader) target(t *Target) {
+func (r *reader) target(t *graph.Target) {
 	t.ID, t.ClientID, t.SenderID = r.text(), r.text(), r.text()
 	t.CreatedAt, t.Reason = r.int(), r.text()
 }
 
-func (w *writer) link(l *Link) {
+func (w *writer) link(l *graph.Link) {
 	w.uint(uint64(l.Status))
 	w.text(l.Reason)
 	w.text(l.ID)
@@ -152,15 +154,15 @@ func (w *writer) link(l *Link) {
 	w.int(l.CreatedAt)
 }
 
-func (r *reader) link(l *Link) {
-	l.Status = Status(r.uint())
+func (r *reader) link(l *graph.Link) {
+	l.Status = graph.Status(r.uint())
 	l.Reason, l.ID, l.ClientID, l.SenderID = r.text(), r.text(), r.text(), r.text()
 	l.CreatedAt = r.int()
 }
 
-func (w *writer) reading(v *Reading) {
+func (w *writer) reading(v *graph.Reading) {
 	w.rank(&v.Rank)
-	w.flags(v.ConversationSeq != nil, v.ThreadSeq != nil, v.ThreadByRoot, v.Parent.Told(), v.Root.Told(), v.ThreadID != "", v.CopyOf != "", v.ClientID != "")
+	w.flags(v.ConversationSeq != nil, v.ThreadSeq != nil, v.ThreadByRoot, v.Parent.Present(), v.Root.Present(), v.ThreadID != "", v.CopyOf != "", v.ClientID != "")
 	w.int(v.UpdatedAt)
 	w.int(v.RecalledAt)
 	w.int(v.CreatedAt)
@@ -171,10 +173,10 @@ func (w *writer) reading(v *Reading) {
 	if v.ThreadSeq != nil {
 		w.int(*v.ThreadSeq)
 	}
-	if v.Parent.Told() {
+	if v.Parent.Present() {
 		w.target(&v.Parent)
 	}
-	if v.Root.Told() {
+	if v.Root.Present() {
 		w.target(&v.Root)
 	}
 	for _, s := range [...]string{v.ThreadID, v.CopyOf, v.ClientID} {
@@ -184,7 +186,7 @@ func (w *writer) reading(v *Reading) {
 	}
 }
 
-func (r *reader) reading(v *Reading) {
+func (r *reader) reading(v *graph.Reading) {
 	r.rank(&v.Rank)
 	var conversation, thread, parent, root, threadID, copied, client bool
 	r.flags(&conversation, &thread, &v.ThreadByRoot, &parent, &root, &threadID, &copied, &client)
@@ -198,22 +200,22 @@ func (r *reader) reading(v *Reading) {
 		r.target(&v.Root)
 	}
 	for _, s := range [...]struct {
-		told bool
-		to   *string
+		present bool
+		to      *string
 	}{{threadID, &v.ThreadID}, {copied, &v.CopyOf}, {client, &v.ClientID}} {
-		if s.told {
+		if s.present {
 			*s.to = r.text()
 		}
 	}
 }
 
-// append appends what is kept of a node.
-func (n *Node) append(b []byte) []byte {
+// append appends what is kept of a record.
+func (n *Record) append(b []byte) []byte {
 	w := (*writer)(&b)
 	e, p := &n.Expansion, &n.Published
-	expanded, answered := e.Status != 0, n.Answer.Status != None
+	expanded, answered := e.Status != 0, n.Answer.Status != graph.None
 	w.flags(n.Fixed, n.Deleted, n.Linked, n.Asked, n.ThreadRoot, p.Version != 0, expanded, answered,
-		n.Parent.Status != None, n.Root.Status != None, n.Alias != "", n.Hint != 0, e.Children != nil, e.Descendants != nil, n.Thread != "")
+		n.Parent.Status != graph.None, n.Root.Status != graph.None, n.Owner != "", n.Hint != 0, e.Children != nil, e.Descendants != nil, n.Thread != "")
 	w.uint(uint64(n.Depth))
 	if p.Version != 0 {
 		w.published(p)
@@ -238,15 +240,15 @@ func (n *Node) append(b []byte) []byte {
 		w.uint(uint64(n.Answer.Status))
 		w.text(n.Answer.Reason)
 	}
-	if n.Parent.Status != None {
+	if n.Parent.Status != graph.None {
 		w.link(&n.Parent)
 	}
-	if n.Root.Status != None {
+	if n.Root.Status != graph.None {
 		w.link(&n.Root)
 	}
-	if n.Alias != "" {
-		w.text(n.Alias)
-		w.int(n.AliasTime)
+	if n.Owner != "" {
+		w.text(n.Owner)
+		w.int(n.OwnerTime)
 	}
 	if n.Hint != 0 {
 		w.int(n.Hint)
@@ -258,18 +260,18 @@ func (n *Node) append(b []byte) []byte {
 }
 
 // parse reads what append wrote.
-func (n *Node) parse(b []byte) error {
+func (n *Record) parse(b []byte) error {
 	r := &reader{rest: b}
 	e, p := &n.Expansion, &n.Published
-	var published, expanded, answered, parent, root, alias, hint, children, descendants, thread bool
+	var published, expanded, answered, parent, root, owner, hint, children, descendants, thread bool
 	r.flags(&n.Fixed, &n.Deleted, &n.Linked, &n.Asked, &n.ThreadRoot, &published, &expanded, &answered,
-		&parent, &root, &alias, &hint, &children, &descendants, &thread)
+		&parent, &root, &owner, &hint, &children, &descendants, &thread)
 	n.Depth = uint8(r.uint())
 	if published {
 		r.published(p)
 	}
 	if count := r.uint(); count <= uint64(len(r.rest)) {
-		n.Readings = make([]Reading, count)
+		n.Readings = make([]graph.Reading, count)
 	} else {
 		r.broken = true
 	}
@@ -278,13 +280,13 @@ func (n *Node) parse(b []byte) error {
 	}
 	n.Revision = r.int()
 	if expanded {
-		e.Status = uint8(r.uint())
+		e.Status = graph.ExpansionStatus(r.uint())
 		r.rank(&e.Rank)
 		e.Reason = r.text()
 		e.Children, e.Descendants = r.whole(children), r.whole(descendants)
 	}
 	if answered {
-		n.Answer = Answer{Status(r.uint()), r.text()}
+		n.Answer = graph.Answer{Status: graph.Status(r.uint()), Reason: r.text()}
 	}
 	if parent {
 		r.link(&n.Parent)
@@ -292,8 +294,8 @@ func (n *Node) parse(b []byte) error {
 	if root {
 		r.link(&n.Root)
 	}
-	if alias {
-		n.Alias, n.AliasTime = r.text(), r.int()
+	if owner {
+		n.Owner, n.OwnerTime = r.text(), r.int()
 	}
 	if hint {
 		n.Hint = r.int()
