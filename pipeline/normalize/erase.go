@@ -65,18 +65,16 @@ func (s *session) leftOut(u *graph.Update, r *connectors.Reading, gone map[strin
 	}
 	out = out || r.OtherConversation && s.Without.conversation(schemas.NewConversationKey(m.Platform, m.TenantID, r.Elsewhere))
 	key := s.talk.Message(m.MessageID)
-	n, err := s.index.Node(key)
+	n, err := s.index.Record(key)
 	if err != nil || n.Shown() || !out {
 		return err == nil && (out || n.Answer.Status == graph.Erased && !n.Shown()), err
 	}
 	answer := graph.Answer{Status: graph.Erased, Reason: reasonErased}
-	if err := u.Answer(key, answer); err != nil {
-		return false, err
+	u.Answer(key, answer)
+	if m.ClientMessageID != nil && !r.OtherConversation {
+		u.Answer(s.talk.Client(*m.ClientMessageID), answer)
 	}
-	if m.ClientMessageID == nil || r.OtherConversation {
-		return true, nil
-	}
-	return true, u.Answer(s.talk.Client(*m.ClientMessageID), answer)
+	return true, nil
 }
 
 // incomplete lets the containers of a forward, from one upwards, say that something in them is left out. What they show of

@@ -35,9 +35,7 @@ func (s *session) normalize(main *schemas.Page) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := s.answers(update, main, asked); err != nil {
-		return err
-	}
+	s.answers(update, main, asked)
 	touched, err := update.Settle()
 	if err != nil {
 		return err
@@ -78,9 +76,7 @@ func (s *session) readings(u *graph.Update, lookup bool) (shown []graph.Key, err
 		r := &all[i]
 		m := &r.Message
 		if r.OtherConversation {
-			if err := u.Answer(s.talk.Message(m.MessageID), graph.Answer{Status: graph.OutOfScope, Reason: "other_conversation"}); err != nil {
-				return nil, err
-			}
+			u.Answer(s.talk.Message(m.MessageID), graph.Answer{Status: graph.OutOfScope, Reason: "other_conversation"})
 			continue
 		}
 		s.provenance(m, r.Page)
@@ -101,11 +97,7 @@ func (s *session) readings(u *graph.Update, lookup bool) (shown []graph.Key, err
 			continue
 		}
 		told := reading(r, &s.pages[r.Page], i)
-		stands, err := u.Read(key, &told, fixed, lookup)
-		if err != nil {
-			return nil, err
-		}
-		if stands {
+		if u.Read(key, &told, fixed, lookup) {
 			s.best[key] = r
 		}
 		if !fixed {
@@ -153,10 +145,10 @@ func (s *session) elsewhere(u *graph.Update, key graph.Key, m *schemas.Message, 
 		Conversation: s.pages[page].Conversation, Container: s.pages[page].Container, PageID: m.Provenance.PageID,
 		ItemPointer: m.Provenance.ItemPointer, RecordID: m.RecordID, Source: &s.group[page],
 	})
-	if err != nil || fixed {
-		return err
+	if err == nil && !fixed {
+		u.Answer(key, graph.Answer{Status: graph.OutOfScope, Reason: "other_conversation"})
 	}
-	return u.Answer(key, graph.Answer{Status: graph.OutOfScope, Reason: "other_conversation"})
+	return err
 }
 
 // reading is what links keep of a reading. place is where it stands among those of its page.
@@ -223,28 +215,23 @@ func reason(s string) string { return strings.ToValidUTF8(s[:min(len(s), 256)], 
 
 // answers takes in what the page in hand says of messages that it does not show. A look-up that was given up or cancelled
 // leaves what it asked for missing, but for what this very page answers.
-func (s *session) answers(u *graph.Update, main *schemas.Page, asked []string) error {
+func (s *session) answers(u *graph.Update, main *schemas.Page, asked []string) {
 	for _, a := range s.decoded.Answers {
 		if a.MessageID == "" || statuses[a.Status] == graph.None {
 			s.Logger.Error("an answer that is none", "page", main.ID, "status", a.Status)
 			continue
 		}
-		if err := u.Answer(s.talk.Message(a.MessageID), graph.Answer{Status: statuses[a.Status], Reason: reason(a.Reason)}); err != nil {
-			return err
-		}
+		u.Answer(s.talk.Message(a.MessageID), graph.Answer{Status: statuses[a.Status], Reason: reason(a.Reason)})
 	}
 	if !main.Final || main.Error == "" {
-		return nil
+		return
 	}
 	for _, id := range asked {
 		if id == "" || slices.ContainsFunc(s.decoded.Answers, func(a connectors.Answer) bool { return a.MessageID == id }) {
 			continue
 		}
-		if err := u.Answer(s.talk.Message(id), graph.Answer{Status: graph.Missing, Reason: reason(main.Error)}); err != nil {
-			return err
-		}
+		u.Answer(s.talk.Message(id), graph.Answer{Status: graph.Missing, Reason: reason(main.Error)})
 	}
-	return nil
 }
 
 func messageRefs(refs []graph.Ref) []schemas.MessageRef {

@@ -3,17 +3,20 @@
 // no broker and no platform.
 package graph
 
-// Store keeps nodes, and sets of their keys. A change is visible to the next call.
+// Store keeps nodes, and sets of their keys. A change is visible to the next call. One that fails says so by Err from then on,
+// and gives what is not known.
 type Store interface {
 	// Node gives the node under a key, one of which nothing is known where there is none. All who ask get the same pointer
 	// for as long as changes are pending.
-	Node(Key) (*Node, error)
+	Node(Key) *Node
 	// Members lists a set in the order of its keys.
-	Members(Set) ([]Key, error)
+	Members(Set) []Key
 	// Insert adds a key to a set; one that is in it stays.
-	Insert(Set, Key) error
+	Insert(Set, Key)
 	// Remove takes a key out of a set, if it is in it.
-	Remove(Set, Key) error
+	Remove(Set, Key)
+	// Err is the first failure: nothing may follow from what was read and changed since.
+	Err() error
 }
 
 // Set names a set of keys.
@@ -40,146 +43,119 @@ func wanted(container string) Set { return Set{Wanted, container} }
 type view struct{ store Store }
 
 // resolve gives the link that a reading names as its target is now. A message never links to itself.
-func (v view) resolve(from Key, t *Target) (Link, error) {
+func (v view) resolve(from Key, t *Target) Link {
 	if !t.Present() {
-		return Link{}, nil
+		return Link{}
 	}
 	l := Link{Status: Pending, Reason: t.Reason, ID: t.ID, ClientID: t.ClientID, SenderID: t.SenderID, CreatedAt: t.CreatedAt}
 	to := t.key(from)
-	n, err := v.store.Node(to)
-	if err != nil {
-		return Link{}, err
-	}
-	if t.ID == "" {
-		if n.Owner == "" {
-			if n.Answer.Status != None { // the owner is left out of the output
-				l.Status, l.Reason = n.Answer.Status, n.Answer.Reason
-			}
-			return l, nil
-		}
+	n := v.store.Node(to)
+	if t.ID == "" && n.Owner != "" {
 		to = from.message(n.Owner)
-		if n, err = v.store.Node(to); err != nil {
-			return Link{}, err
-		}
+		n = v.store.Node(to)
 	}
 	switch {
 	case to == from:
-		return Link{}, nil
+		return Link{}
 	case n.Shown():
 		l.Status, l.ID, l.SenderID, l.CreatedAt = Resolved, to.ID(), n.Readings[0].SenderID, n.Readings[0].CreatedAt
-	case n.Answer.Status != None:
+	case n.Answer.Status != None: // of a client id: whoever owns it is left out of the output
 		l.Status, l.Reason = n.Answer.Status, n.Answer.Reason
 	case n.Depth > maxDepth && n.Depth != unknownDepth:
 		l.Status, l.Reason = Missing, "depth"
 	}
-	return l, nil
+	return l
 }
 
 // deriveRoot is the root that follows from a parent: the parent's root, or the parent where that has none, or, where the
 // parent is not available, the same link. It stays pending until the chain above is known to its end.
-func (v view) deriveRoot(from Key, parent *Link) (Link, error) {
+func (v view) deriveRoot(from Key, parent *Link) Link {
 	switch parent.Status {
 	case Pending:
-		return Link{Status: Pending}, nil
+		return Link{Status: Pending}
 	case Resolved:
 	default:
-		return *parent, nil
+		return *parent
 	}
-	above, err := v.store.Node(from.message(parent.ID))
-	if err != nil {
-		return Link{}, err
-	}
-	root := above.Root
+	root := v.store.Node(from.message(parent.ID)).Root
 	switch root.Status {
 	case None:
-		root = Link{Status: Resolved, ID: parent.ID, SenderID: parent.SenderID, CreatedAt: parent.CreatedAt}
+		return Link{Status: Resolved, ID: parent.ID, SenderID: parent.SenderID, CreatedAt: parent.CreatedAt}
 	case Pending:
-		return Link{Status: Pending}, nil
+		return Link{Status: Pending}
 	case Resolved:
 		root.ClientID, root.Reason = "", ""
 	}
-	return root, nil
+	return root
 }
 
 // above is what a chain goes on with above a record: the root that its readings name, or else its parent.
-func (v view) above(at Key) (up Link, isRoot bool, err error) {
-	n, err := v.store.Node(at)
-	if err != nil || !n.Shown() {
-		return Link{}, false, err
+func (v view) above(at Key) (up Link, isRoot bool) {
+	n := v.store.Node(at)
+	if !n.Shown() {
+		return Link{}, false
 	}
 	r := n.Best()
-	if up, err = v.resolve(at, &r.Root); err != nil || up.Status != None {
-		return up, true, err
+	if up = v.resolve(at, &r.Root); up.Status != None {
+		return up, true
 	}
-	up, err = v.resolve(at, &r.Parent)
-	return up, false, err
+	return v.resolve(at, &r.Parent), false
 }
 
 // alias is the client id that others may name a message by, "" where there is none.
-func (v view) alias(key Key, n *Node) (Key, error) {
+func (v view) alias(key Key, n *Node) Key {
 	if key[4] != byMessage || !n.Shown() {
-		return "", nil
+		return ""
 	}
 	r := n.Best()
 	if r.ClientID == "" {
-		return "", nil
+		return ""
 	}
 	alias := key.Conversation().Client(r.ClientID)
-	if a, err := v.store.Node(alias); err != nil || a.Owner != key.ID() || !a.Linked {
-		return "", err
+	if a := v.store.Node(alias); a.Owner != key.ID() || !a.Linked {
+		return ""
 	}
-	return alias, nil
+	return alias
 }
 
 // linkers gives the records that link to a node, by its key or by its client id.
-func (v view) linkers(key Key, n *Node) (all []Key, err error) {
+func (v view) linkers(key Key, n *Node) (all []Key) {
 	if n.Linked {
-		if all, err = v.store.Members(linkedBy(key)); err != nil {
-			return nil, err
-		}
+		all = v.store.Members(linkedBy(key))
 	}
-	alias, err := v.alias(key, n)
-	if err != nil || alias == "" {
-		return all, err
+	if alias := v.alias(key, n); alias != "" {
+		all = append(all, v.store.Members(linkedBy(alias))...)
 	}
-	more, err := v.store.Members(linkedBy(alias))
-	return append(all, more...), err
+	return all
 }
 
 // setEdges keeps who links to whom: a record is in the sets of the parent and the root that its readings name.
-func (v view) setEdges(from Key, before, now *Reading) error {
+func (v view) setEdges(from Key, before, now *Reading) {
 	old := [2]Key{before.Parent.key(from), before.Root.key(from)}
 	parent, root := now.Parent.key(from), now.Root.key(from)
 	for _, to := range old {
 		if to != "" && to != parent && to != root {
-			if err := v.store.Remove(linkedBy(to), from); err != nil {
-				return err
-			}
+			v.store.Remove(linkedBy(to), from)
 		}
 	}
-	if err := v.addEdge(from, parent, now.Parent.CreatedAt, parent == old[0] || parent == old[1]); err != nil {
-		return err
-	}
-	return v.addEdge(from, root, now.Root.CreatedAt, root == old[0] || root == old[1] || root == parent)
+	v.addEdge(from, parent, now.Parent.CreatedAt, parent == old[0] || parent == old[1])
+	v.addEdge(from, root, now.Root.CreatedAt, root == old[0] || root == old[1] || root == parent)
 }
 
 // addEdge notes that a record links to a target, if there is one, and when the link says that it was created.
-func (v view) addEdge(from, to Key, createdAt int64, exists bool) error {
+func (v view) addEdge(from, to Key, createdAt int64, exists bool) {
 	if to == "" {
-		return nil
+		return
 	}
-	n, err := v.store.Node(to)
-	if err != nil {
-		return err
-	}
+	n := v.store.Node(to)
 	if createdAt != 0 && (n.Hint == 0 || createdAt < n.Hint) {
 		n.Hint, n.Changed = createdAt, true
 	}
 	if exists {
-		return nil
+		return
 	}
 	if !n.Linked {
 		n.Linked, n.Changed = true, true
 	}
-	return v.store.Insert(linkedBy(to), from)
+	v.store.Insert(linkedBy(to), from)
 }

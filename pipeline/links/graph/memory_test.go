@@ -23,43 +23,44 @@ func newMemory() *memory {
 	return &memory{nodes: map[graph.Key]*graph.Node{}, kept: map[graph.Key]*graph.Node{}, sets: map[graph.Set]map[graph.Key]bool{}}
 }
 
-func (m *memory) call() error {
-	if m.calls++; m.calls == m.failAt {
+func (m *memory) Err() error {
+	if m.failAt > 0 && m.calls >= m.failAt {
 		return errStore
 	}
 	return nil
 }
 
-func (m *memory) Node(key graph.Key) (*graph.Node, error) {
-	if err := m.call(); err != nil {
-		return nil, err
-	}
+func (m *memory) Node(key graph.Key) *graph.Node {
+	m.calls++
 	if m.nodes[key] == nil {
 		n := graph.NewNode()
-		if k := m.kept[key]; k != nil {
+		if k := m.kept[key]; k != nil && m.Err() == nil {
 			*n = *k
 			n.Readings = slices.Clone(k.Readings)
 		}
 		m.nodes[key] = n
 	}
-	return m.nodes[key], nil
+	return m.nodes[key]
 }
 
-func (m *memory) Members(s graph.Set) ([]graph.Key, error) {
-	return slices.Sorted(maps.Keys(m.sets[s])), m.call()
+func (m *memory) Members(s graph.Set) []graph.Key {
+	if m.calls++; m.Err() != nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(m.sets[s]))
 }
 
-func (m *memory) Insert(s graph.Set, key graph.Key) error {
+func (m *memory) Insert(s graph.Set, key graph.Key) {
+	m.calls++
 	if m.sets[s] == nil {
 		m.sets[s] = map[graph.Key]bool{}
 	}
 	m.sets[s][key] = true
-	return m.call()
 }
 
-func (m *memory) Remove(s graph.Set, key graph.Key) error {
+func (m *memory) Remove(s graph.Set, key graph.Key) {
+	m.calls++
 	delete(m.sets[s], key)
-	return m.call()
 }
 
 // apply keeps the nodes that are marked as changed and forgets all others.

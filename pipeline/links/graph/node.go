@@ -162,38 +162,28 @@ func (n *Node) Best() Reading {
 
 // fill takes from o what r does not set and reports whether there was anything.
 func (r *Reading) fill(o *Reading) (more bool) {
-	take := func(missing, present bool) bool {
-		more = more || missing && present
-		return missing && present
+	take(&r.UpdatedAt, o.UpdatedAt, &more)
+	take(&r.RecalledAt, o.RecalledAt, &more)
+	take(&r.ConversationSeq, o.ConversationSeq, &more)
+	take(&r.ThreadSeq, o.ThreadSeq, &more)
+	take(&r.ThreadID, o.ThreadID, &more)
+	take(&r.CopyOf, o.CopyOf, &more)
+	take(&r.ClientID, o.ClientID, &more)
+	if !r.Parent.Present() && o.Parent.Present() {
+		r.Parent, more = o.Parent, true
 	}
-	if take(r.UpdatedAt == 0, o.UpdatedAt != 0) {
-		r.UpdatedAt = o.UpdatedAt
-	}
-	if take(r.RecalledAt == 0, o.RecalledAt != 0) {
-		r.RecalledAt = o.RecalledAt
-	}
-	if take(r.ConversationSeq == nil, o.ConversationSeq != nil) {
-		r.ConversationSeq = o.ConversationSeq
-	}
-	if take(r.ThreadSeq == nil, o.ThreadSeq != nil) {
-		r.ThreadSeq = o.ThreadSeq
-	}
-	if take(r.ThreadID == "", o.ThreadID != "") {
-		r.ThreadID = o.ThreadID
-	}
-	if take(r.CopyOf == "", o.CopyOf != "") {
-		r.CopyOf = o.CopyOf
-	}
-	if take(r.ClientID == "", o.ClientID != "") {
-		r.ClientID = o.ClientID
-	}
-	if take(!r.Parent.Present(), o.Parent.Present()) {
-		r.Parent = o.Parent
-	}
-	if take(!r.Root.Present(), o.Root.Present()) {
-		r.Root, r.ThreadByRoot = o.Root, o.ThreadByRoot
+	if !r.Root.Present() && o.Root.Present() {
+		r.Root, r.ThreadByRoot, more = o.Root, o.ThreadByRoot, true
 	}
 	return more
+}
+
+// take sets what is not set, and more where it did.
+func take[T comparable](to *T, from T, more *bool) {
+	var none T
+	if *to == none && from != none {
+		*to, *more = from, true
+	}
 }
 
 // sameTarget reports whether a message looks alike to those who link to it.

@@ -30,32 +30,24 @@ type linkPair struct{ parent, root Link }
 
 // check notes a record whose links change, if that may have closed or opened a ring, and reports whether it is noted: then
 // its derived root has to stay as it is until all else is settled, or roots would chase each other round the ring.
-func (r *rings) check(key Key, n *Node, changed bool, now linkPair) (noted bool, err error) {
-	if r.noted[key] {
-		return true, nil
-	}
+func (r *rings) check(key Key, n *Node, changed bool, now linkPair) (noted bool) {
 	best := n.Best()
 	moved := changed || now.parent.ID != n.Parent.ID || now.root.ID != n.Root.ID || best.Root.ClientID != ""
-	if noted, err = r.hints(key, moved, n.Root.ID); err == nil && !noted {
-		noted, err = r.hints(key, moved, now.root.ID)
-	}
-	if err == nil && !noted && (changed || now.parent != n.Parent || best.Root.Present()) {
-		noted, err = r.inRing(key, n)
-	}
+	noted = r.noted[key] || r.near(key, moved, n.Root.ID) || r.near(key, moved, now.root.ID) ||
+		(changed || now.parent != n.Parent || best.Root.Present()) && r.inRing(key, n)
 	if noted {
 		r.noted[key] = true
 	}
-	return noted, err
+	return noted
 }
 
-// hints reports whether a root of a record shows that a ring is near: the root of a chain has none itself, unless its
+// near reports whether a root of a record shows that a ring is near: the root of a chain has none itself, unless its
 // readings name one, and it is never the record.
-func (r *rings) hints(key Key, moved bool, root string) (bool, error) {
+func (r *rings) near(key Key, moved bool, root string) bool {
 	if root == "" || root == key.ID() || !moved {
-		return root != "" && root == key.ID(), nil
+		return root != "" && root == key.ID()
 	}
-	n, err := r.store.Node(key.message(root))
-	return err == nil && n.Root.Status != None, err
+	return r.store.Node(key.message(root)).Root.Status != None
 }
 
 // chainEnd is where the chain above a record leads: round to itself, or to its end; root is the named root that it ends with.
@@ -66,11 +58,9 @@ type chainEnd struct {
 
 // inRing reports whether the chain above a record leads back to it. What a walk finds holds for all records that it passes,
 // until all is settled: a page may be one long chain, and walking it from each of its records would take for ever.
-func (r *rings) inRing(from Key, n *Node) (bool, error) {
-	if !n.Linked {
-		if alias, err := r.alias(from, n); err != nil || alias == "" {
-			return false, err // nobody links to it
-		}
+func (r *rings) inRing(from Key, n *Node) bool {
+	if !n.Linked && r.alias(from, n) == "" {
+		return false // nobody links to it
 	}
 	// Walks from records that nothing had shown before end at what was settled before, so their findings are kept apart.
 	first := r.changed[from]
@@ -80,49 +70,46 @@ func (r *rings) inRing(from Key, n *Node) (bool, error) {
 	}
 	var way []Key
 	position := map[Key]int{}
-	passed := func(e chainEnd) {
+	found := func(e chainEnd) {
 		for _, key := range way {
 			ends[key] = e
 		}
 	}
 	for at := from; ; {
 		if e, known := ends[at]; known {
-			passed(chainEnd{root: e.root})
-			return e.ring && at == from || e.root == from, nil
+			found(chainEnd{root: e.root})
+			return e.ring && at == from || e.root == from
 		}
 		position[at], way = len(way), append(way, at)
-		up, isRoot, err := r.above(at)
-		switch {
-		case err != nil:
-			return false, err
-		case up.Status != Resolved:
-			passed(chainEnd{})
-			return false, nil
+		up, isRoot := r.above(at)
+		if up.Status != Resolved {
+			found(chainEnd{})
+			return false
 		}
 		at = at.message(up.ID)
 		if isRoot {
-			passed(chainEnd{root: at})
-			return at == from, nil
+			found(chainEnd{root: at})
+			return at == from
 		}
 		if start, again := position[at]; again {
-			passed(chainEnd{})
+			found(chainEnd{})
 			for _, key := range way[start:] {
 				ends[key] = chainEnd{ring: true}
 			}
-			return at == from, nil
+			return at == from
 		}
 		if _, now := r.changed[at]; first && !now {
 			// What was settled before this record was shown does not lead to it.
-			if n, err := r.store.Node(at); err != nil || n.Root.Status == None || n.Root.Status == Resolved {
-				passed(chainEnd{})
-				return false, err
+			if root := r.store.Node(at).Root.Status; root == None || root == Resolved {
+				found(chainEnd{})
+				return false
 			}
 		}
 	}
 }
 
 // settle works out the roots of all that depends on the noted records, and gives the records whose root is another by that.
-func (r *rings) settle() (changed []Key, err error) {
+func (r *rings) settle() (changed []Key) {
 	w := walker{view: r.view, before: map[Key]Key{}, last: map[Key]Key{}}
 	seen := map[Key]bool{}
 	for todo := slices.Sorted(maps.Keys(r.noted)); len(todo) > 0; { // sorted: what changes keeps an order
@@ -132,25 +119,14 @@ func (r *rings) settle() (changed []Key, err error) {
 			continue
 		}
 		seen[key] = true
-		n, err := r.store.Node(key)
-		if err != nil {
-			return nil, err
-		}
-		root, err := w.root(key)
-		if err != nil {
-			return nil, err
-		}
-		if root != n.Root {
+		n := r.store.Node(key)
+		if root := w.root(key); root != n.Root {
 			n.Root, n.Changed = root, true
 			changed = append(changed, key)
 		}
-		below, err := r.linkers(key, n)
-		if err != nil {
-			return nil, err
-		}
-		todo = append(todo, below...)
+		todo = append(todo, r.linkers(key, n)...)
 	}
-	return changed, nil
+	return changed
 }
 
 // walker walks up chains. It keeps what it finds, so that a long chain or ring is walked once.
@@ -162,31 +138,29 @@ type walker struct {
 
 // root is the root of a record as the chain above it gives it: the end of that, or what is known of the end. A ring ends at
 // the last message before the repeat.
-func (w *walker) root(from Key) (Link, error) {
+func (w *walker) root(from Key) Link {
+	message := func(key Key) Link { return w.resolve(from, &Target{ID: key.ID()}) }
 	if end, ok := w.before[from]; ok {
-		return w.resolve(from, &Target{ID: end.ID()})
+		return message(end)
 	}
 	way := map[Key]Key{} // from whom each was reached
 	for at := from; ; {
 		if last, ok := w.last[at]; ok {
 			way[last], at = at, last
 		}
-		up, isRoot, err := w.above(at)
-		if err != nil {
-			return Link{}, err
-		}
+		up, isRoot := w.above(at)
 		to := at.message(up.ID)
 		end, inRing := w.before[to]
 		_, again := way[to]
 		switch {
 		case at == from && (isRoot || up.Status == None):
-			return up, nil
+			return up
 		case up.Status != Resolved || inRing && !isRoot:
 		case again || to == from:
 			if !isRoot {
 				w.walkCycle(way, at, to, from)
 			}
-			return w.resolve(from, &Target{ID: at.ID()})
+			return message(at)
 		case !isRoot:
 			way[to], at = at, to
 			continue
@@ -194,15 +168,15 @@ func (w *walker) root(from Key) (Link, error) {
 		w.keep(way, at, from)
 		switch {
 		case up.Status == None:
-			return w.resolve(from, &Target{ID: at.ID()})
+			return message(at)
 		case up.Status == Pending:
-			return Link{Status: Pending}, nil
+			return Link{Status: Pending}
 		case up.Status == Resolved && isRoot:
 			up.ClientID, up.Reason = "", ""
 		case up.Status == Resolved:
-			return w.resolve(from, &Target{ID: end.ID()})
+			return message(end)
 		}
-		return up, nil
+		return up
 	}
 }
 

@@ -45,11 +45,8 @@ func (q *queue) take() Key {
 
 // Read takes in a reading of a record and reports whether it wins now. Fixed records keep the links that they come with.
 // lookup says that a look-up asked for the page.
-func (u *Update) Read(key Key, r *Reading, fixed, lookup bool) (wins bool, err error) {
-	n, err := u.store.Node(key)
-	if err != nil {
-		return false, err
-	}
+func (u *Update) Read(key Key, r *Reading, fixed, lookup bool) (wins bool) {
+	n := u.store.Node(key)
 	first, before := !n.Shown(), Reading{}
 	if !first {
 		before = n.Best()
@@ -58,40 +55,31 @@ func (u *Update) Read(key Key, r *Reading, fixed, lookup bool) (wins bool, err e
 	n.Fixed = n.Fixed || fixed
 	u.touched.add(key)
 	if n.Fixed {
-		return wins, nil
+		return wins
 	}
 	nearer := !lookup && n.Depth > 0
 	if nearer {
 		n.Depth = 0
 	}
 	now := n.Best()
-	if err := u.setEdges(key, &before, &now); err != nil {
-		return false, err
-	}
+	u.setEdges(key, &before, &now)
 	sameTarget := !first && before.sameTarget(&now)
 	if !sameTarget {
 		u.moved.add(key)
 	}
-	clients, err := u.rename(key, before.ClientID, &now)
-	if err != nil {
-		return false, err
-	}
-	for _, client := range clients {
+	for _, client := range u.rename(key, before.ClientID, &now) {
 		u.moved.add(client)
 	}
 	if nearer || !sameTarget || !before.sameLinks(&now) {
 		u.rings.change(key, first)
 		u.changed = append(u.changed, key)
 	}
-	return wins, nil
+	return wins
 }
 
 // Answer takes in what the platform says of a message that it does not show.
-func (u *Update) Answer(key Key, a Answer) error {
-	n, err := u.store.Node(key)
-	if err != nil {
-		return err
-	}
+func (u *Update) Answer(key Key, a Answer) {
+	n := u.store.Node(key)
 	if a.Status == Deleted && !n.Deleted {
 		n.Deleted, n.Changed = true, true
 		if n.Shown() {
@@ -104,39 +92,33 @@ func (u *Update) Answer(key Key, a Answer) error {
 			u.moved.add(key)
 		}
 	}
-	return nil
 }
 
 // Settle resolves the links that the readings and answers changed, and all that depends on them. It gives the records whose
-// version may have changed, each once.
+// version may have changed, each once, or the failure of the store.
 func (u *Update) Settle() (touched []Key, err error) {
-	if err := u.linkChanged(); err != nil {
-		return nil, err
-	}
+	u.linkChanged()
 	for len(u.moved.keys) > 0 {
-		if err := u.linkAll(u.moved.take()); err != nil {
-			return nil, err
+		to := u.moved.take()
+		for _, from := range u.linkers(to, u.store.Node(to)) {
+			u.link(from, false)
 		}
 	}
-	again, err := u.rings.settle()
-	if err != nil {
-		return nil, err
-	}
-	for _, key := range again {
+	for _, key := range u.rings.settle() {
 		u.touched.add(key)
 	}
 	slices.Sort(u.left)
 	for _, key := range slices.Compact(u.left) { // whoever else links to it is looked at once
-		if err := u.unmarkRoot(key); err != nil {
-			return nil, err
+		if !u.namesThread(key) {
+			u.setRoot(key, false)
 		}
 	}
-	return u.touched.keys, nil
+	return u.touched.keys, u.store.Err()
 }
 
 // linkChanged links the records whose readings changed, each after the one above it: a root that is derived too early would
 // have to be derived again, all the way down.
-func (u *Update) linkChanged() error {
+func (u *Update) linkChanged() {
 	waits := make(map[Key]bool, len(u.changed))
 	for _, key := range u.changed {
 		waits[key] = true
@@ -146,99 +128,54 @@ func (u *Update) linkChanged() error {
 		for at := key; waits[at]; {
 			delete(waits, at)
 			way = append(way, at)
-			up, isRoot, err := u.above(at)
-			if err != nil {
-				return err
-			}
+			up, isRoot := u.above(at)
 			if up.Status != Resolved || isRoot {
 				break
 			}
 			at = at.message(up.ID)
 		}
 		for ; len(way) > 0; way = way[:len(way)-1] {
-			if err := u.link(way[len(way)-1], true); err != nil {
-				return err
-			}
+			u.link(way[len(way)-1], true)
 		}
 	}
-	return nil
-}
-
-// linkAll links again all that link to a target.
-func (u *Update) linkAll(to Key) error {
-	n, err := u.store.Node(to)
-	if err != nil {
-		return err
-	}
-	from, err := u.linkers(to, n)
-	if err != nil {
-		return err
-	}
-	for _, key := range from {
-		if err := u.link(key, false); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // link works out the links of a record. changed says that its readings changed.
-func (u *Update) link(key Key, changed bool) error {
-	n, err := u.store.Node(key)
-	if err != nil || !n.Shown() || n.Fixed {
-		return err
+func (u *Update) link(key Key, changed bool) {
+	n := u.store.Node(key)
+	if !n.Shown() || n.Fixed {
+		return
 	}
 	r := n.Best()
 	if !r.Parent.Present() && !r.Root.Present() {
-		return nil // readings are never taken back, so neither are links
+		return // readings are never taken back, so neither are links
 	}
-	parent, err := u.resolve(key, &r.Parent)
-	if err != nil {
-		return err
-	}
-	root, err := u.resolve(key, &r.Root)
-	if err != nil {
-		return err
-	}
-	if err := u.setThread(key, n, threadOf(key, &r, &root)); err != nil {
-		return err
-	}
+	parent, root := u.resolve(key, &r.Parent), u.resolve(key, &r.Root)
+	u.setThread(key, n, threadOf(key, &r, &root))
 	derived := root.Status == None && parent.Status != None
 	if derived {
-		if root, err = u.deriveRoot(key, &parent); err != nil {
-			return err
-		}
+		root = u.deriveRoot(key, &parent)
 	}
-	noted, err := u.rings.check(key, n, changed, linkPair{parent, root})
-	if err != nil {
-		return err
-	}
-	if noted && derived {
+	if u.rings.check(key, n, changed, linkPair{parent, root}) && derived {
 		root = n.Root
 	}
-	if err := u.setDepths(key); err != nil {
-		return err
-	}
+	u.setDepths(key)
 	if parent == n.Parent && root == n.Root {
-		return nil
+		return
 	}
 	if root != n.Root {
 		u.moved.add(key)
 	}
 	n.Parent, n.Root, n.Changed = parent, root, true
 	u.touched.add(key)
-	return nil
 }
 
 // setDepths passes on to the targets of a record how far they are from a message that an ordinary page has shown.
-func (u *Update) setDepths(key Key) error {
+func (u *Update) setDepths(key Key) {
 	for todo := []Key{key}; len(todo) > 0; {
 		key = todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		n, err := u.store.Node(key)
-		if err != nil {
-			return err
-		}
+		n := u.store.Node(key)
 		if !n.Shown() || n.Depth == unknownDepth {
 			continue
 		}
@@ -249,10 +186,7 @@ func (u *Update) setDepths(key Key) error {
 				continue
 			}
 			to := t.key(key)
-			target, err := u.store.Node(to)
-			if err != nil {
-				return err
-			}
+			target := u.store.Node(to)
 			if depth >= target.Depth {
 				continue
 			}
@@ -263,7 +197,6 @@ func (u *Update) setDepths(key Key) error {
 			todo = append(todo, to)
 		}
 	}
-	return nil
 }
 
 // threadOf is the message id of the root of a record's thread, "" where the thread is not named by it. root is the one that
@@ -283,49 +216,36 @@ func threadOf(key Key, r *Reading, root *Link) string {
 }
 
 // setThread notes which thread a record belongs to, and marks the root of that.
-func (u *Update) setThread(key Key, n *Node, id string) error {
+func (u *Update) setThread(key Key, n *Node, id string) {
 	old := n.Thread
 	if id == old {
-		return nil
+		return
 	}
 	n.Thread, n.Changed = id, true
 	u.touched.add(key)
 	if old != "" && old != key.ID() {
 		u.left = append(u.left, key.message(old))
 	}
-	if id == "" || id == key.ID() {
-		return nil
+	if id != "" && id != key.ID() {
+		u.setRoot(key.message(id), true)
 	}
-	return u.markRoot(key.message(id), true)
 }
 
-// markRoot sets whether a message is the root of a thread that is named by it.
-func (u *Update) markRoot(key Key, is bool) error {
-	n, err := u.store.Node(key)
-	if err != nil || n.ThreadRoot == is {
-		return err
+// setRoot marks a message as the root of a thread that is named by it, or takes the mark back.
+func (u *Update) setRoot(key Key, is bool) {
+	n := u.store.Node(key)
+	if n.ThreadRoot == is {
+		return
 	}
 	n.ThreadRoot, n.Changed = is, true
 	if n.Shown() {
 		u.touched.add(key)
 	}
-	return nil
 }
 
-// unmarkRoot takes the mark of a thread's root back where no message names it any longer.
-func (u *Update) unmarkRoot(key Key) error {
-	n, err := u.store.Node(key)
-	if err != nil || !n.ThreadRoot {
-		return err
-	}
-	from, err := u.linkers(key, n)
-	if err != nil {
-		return err
-	}
-	for _, f := range from {
-		if m, err := u.store.Node(f); err != nil || m.Thread == key.ID() && f != key {
-			return err
-		}
-	}
-	return u.markRoot(key, false)
+// namesThread reports whether some other message names a message as the root of its thread.
+func (u *Update) namesThread(key Key) bool {
+	return slices.ContainsFunc(u.linkers(key, u.store.Node(key)), func(from Key) bool {
+		return from != key && u.store.Node(from).Thread == key.ID()
+	})
 }

@@ -22,6 +22,7 @@ type Partition struct {
 	records       map[graph.Key]*Record
 	values        values
 	conversations conversations
+	err           error // the first failure of a method that gives none
 }
 
 // Partition gives the index of one partition.
@@ -37,6 +38,7 @@ func (p *Partition) begin() {
 	p.records = map[graph.Key]*Record{}
 	p.values = values{&p.table, map[Place][]byte{}}
 	p.conversations = conversations{table: &p.table, known: map[string]*Conversation{}}
+	p.err = nil
 }
 
 // Applied gives how far the index has come; false where there is none.
@@ -62,7 +64,9 @@ func (p *Partition) Record(key graph.Key) (*Record, error) {
 	r := &Record{Node: *graph.NewNode()}
 	v, closer, err := p.table.db.Get(p.table.at(keyNode, string(key)))
 	if err == nil {
-		err = r.parse(v)
+		c := coder{b: v, reading: true}
+		c.record(r)
+		err = c.done()
 		_ = closer.Close() // gives memory back
 	} else if errors.Is(err, pebble.ErrNotFound) {
 		err = nil
@@ -74,13 +78,24 @@ func (p *Partition) Record(key graph.Key) (*Record, error) {
 	return r, nil
 }
 
+// Err is the first failure since the last Apply or Discard. Nothing is applied after one.
+func (p *Partition) Err() error { return p.err }
+
+func (p *Partition) note(err error) {
+	if p.err == nil {
+		p.err = err
+	}
+}
+
 // Node gives the node under a key.
-func (p *Partition) Node(key graph.Key) (*graph.Node, error) {
+func (p *Partition) Node(key graph.Key) *graph.Node {
 	r, err := p.Record(key)
 	if err != nil {
-		return nil, err
+		p.note(err)
+		r = &Record{Node: *graph.NewNode()}
+		p.records[key] = r
 	}
-	return &r.Node, nil
+	return &r.Node
 }
 
 // sets are the first bytes of what sets of the graph are kept under.
@@ -95,24 +110,22 @@ func (p *Partition) member(s graph.Set, key graph.Key) []byte {
 }
 
 // Members lists a set.
-func (p *Partition) Members(s graph.Set) (all []graph.Key, err error) {
-	err = p.table.each(p.table.at(sets[s.Kind], s.Name, ""), func(rest []byte) {
+func (p *Partition) Members(s graph.Set) (all []graph.Key) {
+	p.note(p.table.each(p.table.at(sets[s.Kind], s.Name, ""), func(rest []byte) {
 		if s.Kind == graph.SameClient {
 			all = append(all, graph.Key(s.Name).Conversation().Message(string(rest)))
 			return
 		}
 		all = append(all, graph.Key(rest))
-	})
-	return all, err
+	}))
+	return all
 }
 
 // Insert adds a key to a set.
-func (p *Partition) Insert(s graph.Set, key graph.Key) error {
-	return p.table.set(p.member(s, key), nil)
-}
+func (p *Partition) Insert(s graph.Set, key graph.Key) { p.note(p.table.set(p.member(s, key), nil)) }
 
 // Remove takes a key out of a set.
-func (p *Partition) Remove(s graph.Set, key graph.Key) error { return p.table.drop(p.member(s, key)) }
+func (p *Partition) Remove(s graph.Set, key graph.Key) { p.note(p.table.drop(p.member(s, key))) }
 
 // Value gives the value that is kept at a place.
 func (p *Partition) Value(at Place) ([]byte, error) { return p.values.get(at) }
@@ -129,11 +142,11 @@ func (p *Partition) Publish(r *Record, now Published, value []byte) error {
 
 // SetLookup keeps what a look-up's container asks for.
 func (p *Partition) SetLookup(container string, ids []string) error {
-	var w writer
-	for _, id := range ids {
-		w.text(id)
+	var c coder
+	for i := range ids {
+		c.text(&ids[i])
 	}
-	return p.table.set(p.table.at(keyLookup, container), w)
+	return p.table.set(p.table.at(keyLookup, container), c.b)
 }
 
 // Lookup gives what a look-up's container asks for; none where it is not one.
@@ -142,16 +155,19 @@ func (p *Partition) Lookup(container string) (ids []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for r := (&reader{rest: v}); len(r.rest) > 0; {
-		ids = append(ids, r.text())
+	for c := (&coder{b: v, reading: true}); len(c.b) > 0; {
+		var id string
+		c.text(&id)
+		ids = append(ids, id)
 	}
 	return ids, nil
 }
 
 // Apply writes what is pending, and how far the index has come by that, in one step.
 func (p *Partition) Apply(a Applied) error {
-	if err := p.conversations.readCount(); err != nil {
-		return err
+	p.note(p.conversations.readCount())
+	if p.err != nil {
+		return p.err
 	}
 	all := p.table.db.NewBatch()
 	defer func() { _ = all.Close() }() // gives memory back and cannot fail
@@ -168,11 +184,12 @@ func (p *Partition) Apply(a Applied) error {
 
 // write adds the records that changed to a batch.
 func (p *Partition) write(to *pebble.Batch) error {
-	var b []byte
+	var c coder
 	for key, r := range p.records {
 		if r.Changed {
-			b = r.append(b[:0])
-			if err := to.Set(p.table.at(keyNode, string(key)), b, nil); err != nil {
+			c.b = c.b[:0]
+			c.record(r)
+			if err := to.Set(p.table.at(keyNode, string(key)), c.b, nil); err != nil {
 				return err
 			}
 		}

@@ -14,12 +14,15 @@ func (t *table) owner(record string) (owner graph.Conversation, was Published, e
 	if err != nil || v == nil {
 		return "", was, err
 	}
-	r := &reader{rest: v}
-	if owner = graph.Conversation(r.take(len(nobody))); owner == nobody {
-		r.published(&was)
-	}
-	if r.broken || len(r.rest) != 0 {
+	if len(v) < len(nobody) {
 		return "", was, t.fail("read "+record, errBroken)
+	}
+	c := &coder{b: v[len(nobody):], reading: true}
+	if owner = graph.Conversation(v[:len(nobody)]); owner == nobody {
+		c.published(&was)
+	}
+	if err := c.done(); err != nil {
+		return "", was, t.fail("read "+record, err)
 	}
 	return owner, was, nil
 }
@@ -57,7 +60,7 @@ func (p *Partition) Restore(record string, key func(graph.Conversation) graph.Ke
 	if err := p.values.replace(&was, &now, value); err != nil {
 		return err
 	}
-	w := writer(nobody)
-	w.published(&now)
-	return p.table.set(p.table.at(keyRecord, record), w)
+	c := coder{b: []byte(nobody)}
+	c.published(&now)
+	return p.table.set(p.table.at(keyRecord, record), c.b)
 }

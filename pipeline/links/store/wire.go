@@ -9,302 +9,236 @@ import (
 
 var errBroken = errors.New("value is broken")
 
-// writer appends the parts of a value.
-type writer []byte
+// coder writes the parts of a value, or reads them off again: each method does either, so that the layout of a value is
+// written down once. After a failure to read all that follows is zero.
+type coder struct {
+	b       []byte // written, or left to be read
+	reading bool
+	broken  bool
+}
 
-func (w *writer) uint(v uint64) { *w = binary.AppendUvarint(*w, v) }
-func (w *writer) int(v int64)   { *w = binary.AppendVarint(*w, v) }
-func (w *writer) text(s string) { w.uint(uint64(len(s))); *w = append(*w, s...) }
+// done reports what was wrong with a value that was read.
+func (c *coder) done() error {
+	if c.broken || len(c.b) != 0 {
+		return errBroken
+	}
+	return nil
+}
 
-// flags appends booleans as bits, the first as the lowest.
-func (w *writer) flags(bits ...bool) {
+func (c *coder) fail() { c.broken, c.b = true, nil }
+
+func (c *coder) uint(v *uint64) {
+	if !c.reading {
+		c.b = binary.AppendUvarint(c.b, *v)
+		return
+	}
+	n := 0
+	if *v, n = binary.Uvarint(c.b); n <= 0 {
+		*v = 0
+		c.fail()
+		return
+	}
+	c.b = c.b[n:]
+}
+
+func (c *coder) int(v *int64) {
+	if !c.reading {
+		c.b = binary.AppendVarint(c.b, *v)
+		return
+	}
+	n := 0
+	if *v, n = binary.Varint(c.b); n <= 0 {
+		*v = 0
+		c.fail()
+		return
+	}
+	c.b = c.b[n:]
+}
+
+// number is a whole number of a smaller type.
+func number[T ~uint8 | ~uint32](c *coder, v *T) {
+	u := uint64(*v)
+	c.uint(&u)
+	*v = T(u)
+}
+
+// fixed is a number in eight bytes.
+func (c *coder) fixed(v *uint64) {
+	switch {
+	case !c.reading:
+		c.b = binary.BigEndian.AppendUint64(c.b, *v)
+	case len(c.b) < 8:
+		c.fail()
+	default:
+		*v, c.b = binary.BigEndian.Uint64(c.b), c.b[8:]
+	}
+}
+
+func (c *coder) text(s *string) {
+	n := uint64(len(*s))
+	switch c.uint(&n); {
+	case !c.reading:
+		c.b = append(c.b, *s...)
+	case n > uint64(len(c.b)):
+		c.fail()
+	default:
+		*s, c.b = string(c.b[:n]), c.b[n:]
+	}
+}
+
+// flags are bits, the first the lowest.
+func (c *coder) flags(bits ...*bool) {
 	var v uint64
 	for i, b := range bits {
-		if b {
+		if *b {
 			v |= 1 << i
 		}
 	}
-	w.uint(v)
-}
-
-// reader takes the parts of a value off again. After a failure all that follows is zero.
-type reader struct {
-	rest   []byte
-	broken bool
-}
-
-func (r *reader) uint() uint64 {
-	v, n := binary.Uvarint(r.rest)
-	if n <= 0 {
-		r.broken, r.rest = true, nil
-		return 0
-	}
-	r.rest = r.rest[n:]
-	return v
-}
-
-func (r *reader) int() int64 {
-	v, n := binary.Varint(r.rest)
-	if n <= 0 {
-		r.broken, r.rest = true, nil
-		return 0
-	}
-	r.rest = r.rest[n:]
-	return v
-}
-
-func (r *reader) text() string {
-	n := r.uint()
-	if n > uint64(len(r.rest)) {
-		r.broken, r.rest = true, nil
-		return ""
-	}
-	return r.take(int(n))
-}
-
-func (r *reader) flags(bits ...*bool) {
-	v := r.uint()
+	c.uint(&v)
 	for i, b := range bits {
 		*b = v&(1<<i) != 0
 	}
 }
 
-func (r *reader) whole(present bool) *int64 {
+// optional is a number that is kept where it is present.
+func (c *coder) optional(v **int64, present bool) {
 	if !present {
-		return nil
+		return
 	}
-	v := r.int()
-	return &v
+	if *v == nil {
+		*v = new(int64)
+	}
+	c.int(*v)
 }
 
-// take gives the next n bytes.
-func (r *reader) take(n int) string {
-	if n > len(r.rest) {
-		r.broken, r.rest = true, nil
-		return ""
-	}
-	s := string(r.rest[:n])
-	r.rest = r.rest[n:]
-	return s
+func (c *coder) place(p *Place) {
+	c.int(&p.Offset)
+	number(c, &p.No)
 }
 
 // wasCut is the bit beside the state of a published version.
 const wasCut = 1 << 4
 
-func (w *writer) published(p *Published) {
+func (c *coder) published(p *Published) {
 	state := uint64(p.State)
 	if p.Cut {
 		state |= wasCut
 	}
-	w.int(p.Version)
-	w.int(p.Edited)
-	w.uint(state)
-	w.uint(p.Digest)
-	w.int(p.Value.Offset)
-	w.uint(uint64(p.Value.No))
-}
-
-func (r *reader) published(p *Published) {
-	p.Version, p.Edited = r.int(), r.int()
-	state := r.uint()
+	c.int(&p.Version)
+	c.int(&p.Edited)
+	c.uint(&state)
 	p.State, p.Cut = graph.State(state&(wasCut-1)), state&wasCut != 0
-	p.Digest = r.uint()
-	p.Value = Place{r.int(), uint32(r.uint())}
+	c.uint(&p.Digest)
+	c.place(&p.Value)
 }
 
-func (w *writer) rank(k *graph.Rank) {
-	w.uint(uint64(k.State) | uint64(k.Source)<<4)
-	w.int(k.Highest)
-	w.int(k.Time)
-	*w = binary.BigEndian.AppendUint64(*w, k.Page)
-	w.uint(uint64(k.Place))
-}
-
-func (r *reader) rank(k *graph.Rank) {
-	v := r.uint()
+func (c *coder) rank(k *graph.Rank) {
+	v := uint64(k.State) | uint64(k.Source)<<4
+	c.uint(&v)
 	k.State, k.Source = graph.State(v&15), uint8(v>>4)
-	k.Highest, k.Time = r.int(), r.int()
-	if len(r.rest) < 8 {
-		r.broken, r.rest = true, nil
-		return
-	}
-	k.Page, r.rest = binary.BigEndian.Uint64(r.rest), r.rest[8:]
-	k.Place = uint32(r.uint())
+	c.int(&k.Highest)
+	c.int(&k.Time)
+	c.fixed(&k.Page)
+	number(c, &k.Place)
 }
 
-func (w *writer) target(t *graph.Target) {
-	w.text(t.ID)
-	w.text(t.ClientID)
-	w.text(t.SenderID)
-	w.int(t.CreatedAt)
-	w.text(t.Reason)
+func (c *coder) target(t *graph.Target) {
+	c.text(&t.ID)
+	c.text(&t.ClientID)
+	c.text(&t.SenderID)
+	c.int(&t.CreatedAt)
+	c.text(&t.Reason)
 }
 
-func (r *reader) target(t *graph.Target) {
-	t.ID, t.ClientID, t.SenderID = r.text(), r.text(), r.text()
-	t.CreatedAt, t.Reason = r.int(), r.text()
+func (c *coder) link(l *graph.Link) {
+	number(c, &l.Status)
+	c.text(&l.Reason)
+	c.text(&l.ID)
+	c.text(&l.ClientID)
+	c.text(&l.SenderID)
+	c.int(&l.CreatedAt)
 }
 
-func (w *writer) link(l *graph.Link) {
-	w.uint(uint64(l.Status))
-	w.text(l.Reason)
-	w.text(l.ID)
-	w.text(l.ClientID)
-	w.text(l.SenderID)
-	w.int(l.CreatedAt)
-}
-
-func (r *reader) link(l *graph.Link) {
-	l.Status = graph.Status(r.uint())
-	l.Reason, l.ID, l.ClientID, l.SenderID = r.text(), r.text(), r.text(), r.text()
-	l.CreatedAt = r.int()
-}
-
-func (w *writer) reading(v *graph.Reading) {
-	w.rank(&v.Rank)
-	w.flags(v.ConversationSeq != nil, v.ThreadSeq != nil, v.ThreadByRoot, v.Parent.Present(), v.Root.Present(), v.ThreadID != "", v.CopyOf != "", v.ClientID != "")
-	w.int(v.UpdatedAt)
-	w.int(v.RecalledAt)
-	w.int(v.CreatedAt)
-	w.text(v.SenderID)
-	if v.ConversationSeq != nil {
-		w.int(*v.ConversationSeq)
-	}
-	if v.ThreadSeq != nil {
-		w.int(*v.ThreadSeq)
-	}
-	if v.Parent.Present() {
-		w.target(&v.Parent)
-	}
-	if v.Root.Present() {
-		w.target(&v.Root)
-	}
-	for _, s := range [...]string{v.ThreadID, v.CopyOf, v.ClientID} {
-		if s != "" {
-			w.text(s)
-		}
-	}
-}
-
-func (r *reader) reading(v *graph.Reading) {
-	r.rank(&v.Rank)
-	var conversation, thread, parent, root, threadID, copied, client bool
-	r.flags(&conversation, &thread, &v.ThreadByRoot, &parent, &root, &threadID, &copied, &client)
-	v.UpdatedAt, v.RecalledAt, v.CreatedAt = r.int(), r.int(), r.int()
-	v.SenderID = r.text()
-	v.ConversationSeq, v.ThreadSeq = r.whole(conversation), r.whole(thread)
+func (c *coder) message(v *graph.Reading) {
+	conversation, thread, parent, root := v.ConversationSeq != nil, v.ThreadSeq != nil, v.Parent.Present(), v.Root.Present()
+	threadID, copied, client := v.ThreadID != "", v.CopyOf != "", v.ClientID != ""
+	c.rank(&v.Rank)
+	c.flags(&conversation, &thread, &v.ThreadByRoot, &parent, &root, &threadID, &copied, &client)
+	c.int(&v.UpdatedAt)
+	c.int(&v.RecalledAt)
+	c.int(&v.CreatedAt)
+	c.text(&v.SenderID)
+	c.optional(&v.ConversationSeq, conversation)
+	c.optional(&v.ThreadSeq, thread)
 	if parent {
-		r.target(&v.Parent)
+		c.target(&v.Parent)
 	}
 	if root {
-		r.target(&v.Root)
+		c.target(&v.Root)
 	}
-	for _, s := range [...]struct {
-		present bool
-		to      *string
-	}{{threadID, &v.ThreadID}, {copied, &v.CopyOf}, {client, &v.ClientID}} {
-		if s.present {
-			*s.to = r.text()
-		}
+	if threadID {
+		c.text(&v.ThreadID)
+	}
+	if copied {
+		c.text(&v.CopyOf)
+	}
+	if client {
+		c.text(&v.ClientID)
 	}
 }
 
-// append appends what is kept of a record.
-func (n *Record) append(b []byte) []byte {
-	w := (*writer)(&b)
-	e, p := &n.Expansion, &n.Published
-	expanded, answered := e.Status != 0, n.Answer.Status != graph.None
-	w.flags(n.Fixed, n.Deleted, n.Linked, n.Asked, n.ThreadRoot, p.Version != 0, expanded, answered,
-		n.Parent.Status != graph.None, n.Root.Status != graph.None, n.Owner != "", n.Hint != 0, e.Children != nil, e.Descendants != nil, n.Thread != "")
-	w.uint(uint64(n.Depth))
-	if p.Version != 0 {
-		w.published(p)
-	}
-	w.uint(uint64(len(n.Readings)))
-	for i := range n.Readings {
-		w.reading(&n.Readings[i])
-	}
-	w.int(n.Revision)
-	if expanded {
-		w.uint(uint64(e.Status))
-		w.rank(&e.Rank)
-		w.text(e.Reason)
-		if e.Children != nil {
-			w.int(*e.Children)
+func (c *coder) readings(all *[]graph.Reading) {
+	count := uint64(len(*all))
+	if c.uint(&count); c.reading {
+		if count > uint64(len(c.b)) {
+			c.fail()
+			return
 		}
-		if e.Descendants != nil {
-			w.int(*e.Descendants)
-		}
+		*all = make([]graph.Reading, count)
 	}
-	if answered {
-		w.uint(uint64(n.Answer.Status))
-		w.text(n.Answer.Reason)
+	for i := range *all {
+		c.message(&(*all)[i])
 	}
-	if n.Parent.Status != graph.None {
-		w.link(&n.Parent)
-	}
-	if n.Root.Status != graph.None {
-		w.link(&n.Root)
-	}
-	if n.Owner != "" {
-		w.text(n.Owner)
-		w.int(n.OwnerTime)
-	}
-	if n.Hint != 0 {
-		w.int(n.Hint)
-	}
-	if n.Thread != "" {
-		w.text(n.Thread)
-	}
-	return b
 }
 
-// parse reads what append wrote.
-func (n *Record) parse(b []byte) error {
-	r := &reader{rest: b}
-	e, p := &n.Expansion, &n.Published
-	var published, expanded, answered, parent, root, owner, hint, children, descendants, thread bool
-	r.flags(&n.Fixed, &n.Deleted, &n.Linked, &n.Asked, &n.ThreadRoot, &published, &expanded, &answered,
+func (c *coder) record(n *Record) {
+	e := &n.Expansion
+	published, expanded, answered := n.Published.Version != 0, e.Status != 0, n.Answer.Status != graph.None
+	parent, root := n.Parent.Status != graph.None, n.Root.Status != graph.None
+	owner, hint, children, descendants, thread := n.Owner != "", n.Hint != 0, e.Children != nil, e.Descendants != nil, n.Thread != ""
+	c.flags(&n.Fixed, &n.Deleted, &n.Linked, &n.Asked, &n.ThreadRoot, &published, &expanded, &answered,
 		&parent, &root, &owner, &hint, &children, &descendants, &thread)
-	n.Depth = uint8(r.uint())
+	number(c, &n.Depth)
 	if published {
-		r.published(p)
+		c.published(&n.Published)
 	}
-	if count := r.uint(); count <= uint64(len(r.rest)) {
-		n.Readings = make([]graph.Reading, count)
-	} else {
-		r.broken = true
-	}
-	for i := range n.Readings {
-		r.reading(&n.Readings[i])
-	}
-	n.Revision = r.int()
+	c.readings(&n.Readings)
+	c.int(&n.Revision)
 	if expanded {
-		e.Status = graph.ExpansionStatus(r.uint())
-		r.rank(&e.Rank)
-		e.Reason = r.text()
-		e.Children, e.Descendants = r.whole(children), r.whole(descendants)
+		number(c, &e.Status)
+		c.rank(&e.Rank)
+		c.text(&e.Reason)
+		c.optional(&e.Children, children)
+		c.optional(&e.Descendants, descendants)
 	}
 	if answered {
-		n.Answer = graph.Answer{Status: graph.Status(r.uint()), Reason: r.text()}
+		number(c, &n.Answer.Status)
+		c.text(&n.Answer.Reason)
 	}
 	if parent {
-		r.link(&n.Parent)
+		c.link(&n.Parent)
 	}
 	if root {
-		r.link(&n.Root)
+		c.link(&n.Root)
 	}
 	if owner {
-		n.Owner, n.OwnerTime = r.text(), r.int()
+		c.text(&n.Owner)
+		c.int(&n.OwnerTime)
 	}
 	if hint {
-		n.Hint = r.int()
+		c.int(&n.Hint)
 	}
 	if thread {
-		n.Thread = r.text()
+		c.text(&n.Thread)
 	}
-	if r.broken || len(r.rest) != 0 {
-		return errBroken
-	}
-	return nil
 }
