@@ -19,10 +19,10 @@ func TestRanksAreATotalOrder(t *testing.T) {
 	for range 200_000 {
 		a, b, c := draw(), draw(), draw()
 		if a.Before(a) {
-			t.Fatalf("%+v stands before itself", a)
+			t.Fatalf("%+v wins over itself", a)
 		}
 		if a != b && a.Before(b) == b.Before(a) {
-			t.Fatalf("%+v and %+v: neither or both stand before the other", a, b)
+			t.Fatalf("%+v and %+v: neither or both win over the other", a, b)
 		}
 		if a.Before(b) && b.Before(c) && !a.Before(c) {
 			t.Fatalf("%+v, %+v, %+v: not transitive", a, b, c)
@@ -53,7 +53,7 @@ func TestWhatRanksFirst(t *testing.T) {
 			a.Place = 7
 		}
 		if !a.Before(b) || b.Before(a) {
-			t.Errorf("%d: %+v does not stand before %+v", i, a, b)
+			t.Errorf("%d: %+v does not win over %+v", i, a, b)
 		}
 	}
 }

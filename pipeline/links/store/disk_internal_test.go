@@ -43,7 +43,7 @@ func (f *full) MaybeError(op errorfs.Op) error {
 	return nil
 }
 
-// entry is what the n-th Apply publishes: its value can be told from the offset.
+// entry is what the n-th Apply publishes: its value follows from the offset.
 func entry(t testing.TB, p *Partition, i int64) {
 	t.Helper()
 	n, err := p.Record(nodeOf(i))
@@ -112,7 +112,7 @@ func fill(dir string, after int64, logger *slog.Logger) (*Index, error) {
 	return (&disk{FS: errorfs.Wrap(vfs.Default, f), dir: dir, log: logger}).open(lock, made)
 }
 
-// whole expects a cache to be a whole past: all that was applied is there, nothing else.
+// whole expects an index to be a whole past: all that was applied is there, nothing else.
 func whole(t *testing.T, dir string) (applied int64) {
 	t.Helper()
 	ix, err := Open(dir, slog.New(slog.DiscardHandler))
@@ -171,7 +171,7 @@ func TestFullDisk(t *testing.T) {
 		}
 		now := whole(t, dir)
 		if now < last {
-			t.Errorf("full after %d writes: the cache fell from offset %d to %d", after, last, now)
+			t.Errorf("full after %d writes: the index fell from offset %d to %d", after, last, now)
 		}
 		last = now
 	}

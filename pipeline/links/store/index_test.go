@@ -157,7 +157,7 @@ func TestEntriesRoundTrip(t *testing.T) {
 		put(t, p, id, int64(i))
 	}
 	setKind(t, p, "c", "GROUP")
-	expect(t, p, "ab", 2, true) // from the batch in hand
+	expect(t, p, "ab", 2, true) // pending
 	expectKind(t, p, "c", "GROUP")
 	at := store.Applied{Offset: 1 << 40, PageOffset: -1, PageID: ""}
 	apply(t, p, at)
@@ -176,7 +176,7 @@ func TestEntriesRoundTrip(t *testing.T) {
 	expectApplied(t, p, at, true)
 }
 
-func TestDiscardDropsTheBatchInHand(t *testing.T) {
+func TestDiscardDropsWhatIsPending(t *testing.T) {
 	p := open(t, t.TempDir()).Partition(0)
 	defer p.Close()
 	put(t, p, "a", 1)

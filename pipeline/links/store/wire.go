@@ -32,7 +32,7 @@ func (c *coder) uint(v *uint64) {
 		c.b = binary.AppendUvarint(c.b, *v)
 		return
 	}
-	n := 0
+	var n int
 	if *v, n = binary.Uvarint(c.b); n <= 0 {
 		*v = 0
 		c.fail()
@@ -46,7 +46,7 @@ func (c *coder) int(v *int64) {
 		c.b = binary.AppendVarint(c.b, *v)
 		return
 	}
-	n := 0
+	var n int
 	if *v, n = binary.Varint(c.b); n <= 0 {
 		*v = 0
 		c.fail()
