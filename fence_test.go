@@ -47,6 +47,7 @@ var layers = [][]string{
 	{"simulator", "local", "kafka", "pipeline", "pipeline/", "pipeline/links/", "connectors/"},
 	{"connectors"},
 	{"schemas"},
+	{"schemas/"}, // what is generated from the schemas needs nothing
 }
 
 // sideways are the imports within a layer that are wanted all the same.
