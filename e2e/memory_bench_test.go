@@ -16,7 +16,7 @@ import (
 	"chatlake/connectors"
 	"chatlake/connectors/feishu"
 	"chatlake/pipeline"
-	"chatlake/pipeline/links"
+	"chatlake/pipeline/links/store"
 	"chatlake/pipeline/normalize"
 	"chatlake/schemas"
 	"chatlake/simulator"
@@ -59,7 +59,7 @@ func BenchmarkNormalizerMemory(b *testing.B) {
 	worker.TuneMemory() // as the program does
 	for range b.N {
 		dir := b.TempDir()
-		index, err := links.Open(dir, slog.New(slog.DiscardHandler))
+		index, err := store.Open(dir, slog.New(slog.DiscardHandler))
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -8,7 +8,7 @@ import (
 
 	"chatlake/cmd/worker"
 	"chatlake/pipeline/checkup"
-	"chatlake/pipeline/links"
+	"chatlake/pipeline/links/store"
 	"chatlake/schemas"
 )
 
@@ -103,12 +103,12 @@ func (r *checkRun) state(ctx context.Context) {
 	}
 	dir := filepath.Join(n.StateDir, n.Group)
 	type looked struct {
-		found links.Found
+		found store.Found
 		err   error
 	}
 	answer := make(chan looked, 1)
 	go func() { // a file system of another machine may hang
-		found, err := links.Look(dir)
+		found, err := store.Look(dir)
 		answer <- looked{found, err}
 	}()
 	ctx, cancel := context.WithTimeout(ctx, firstTime)
@@ -122,7 +122,7 @@ func (r *checkRun) state(ctx context.Context) {
 }
 
 // stateCheck judges what was found of the directory.
-func stateCheck(dir string, f links.Found, err error) checkup.Check {
+func stateCheck(dir string, f store.Found, err error) checkup.Check {
 	bad := func(detail, remedy string) checkup.Check { return checkup.Bad(checkup.State, dir, detail, remedy) }
 	odd := func(detail, remedy string) checkup.Check { return checkup.Odd(checkup.State, dir, detail, remedy) }
 	const other = "choose another NORMALIZER_STATE_DIR, or mend it: the index may be deleted, and is rebuilt from the topics"

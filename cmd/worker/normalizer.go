@@ -11,7 +11,7 @@ import (
 
 	"chatlake/kafka"
 	"chatlake/metrics"
-	"chatlake/pipeline/links"
+	"chatlake/pipeline/links/store"
 	"chatlake/pipeline/normalize"
 )
 
@@ -19,7 +19,7 @@ import (
 type Normalizer struct {
 	Connection *Connection
 	Stage      *normalize.Normalizer
-	index      *links.Index
+	index      *store.Index
 	settings   NormalizerSettings
 	once       bool
 	ready      readiness
@@ -41,13 +41,13 @@ func newNormalizer(ctx context.Context, s NormalizerSettings, once bool, o Repla
 		return nil, err
 	}
 	state := filepath.Join(s.StateDir, s.Group)
-	index, err := links.Open(state, logger)
+	index, err := store.Open(state, logger)
 	if err != nil {
 		_ = n.Client.Close() // the first error is the one that matters
 		return nil, err
 	}
 	r := &Normalizer{
-		Connection: n, index: index, settings: s, once: once, logger: logger, state: state, space: links.Space, lag: lag{n: n},
+		Connection: n, index: index, settings: s, once: once, logger: logger, state: state, space: store.Space, lag: lag{n: n},
 		Stage: normalize.New(normalize.Config{
 			Topics: n.Topics, IDs: n.IDs, Texts: announced(n.Registry.Text, logger),
 			Decoders: o.decoders(), Index: index, Lookups: s.asks(), CommitInterval: s.Interval, Once: once, Version: o.version(), Logger: logger,

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"chatlake/metrics"
-	"chatlake/pipeline/links"
+	"chatlake/pipeline/links/store"
 	"chatlake/pipeline/normalize"
 )
 
@@ -46,7 +46,7 @@ func each(emit metrics.Emit, name string, words []string, counts []int64, labels
 // space tells of a file system how much is free, and its size.
 type space func(dir string) (free, size int64, err error)
 
-var _ space = links.Space
+var _ space = store.Space
 
 // lag knows the ends of the partitions of the topic of raw pages, as they were when it last looked.
 type lag struct {

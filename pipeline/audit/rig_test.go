@@ -16,7 +16,7 @@ import (
 	"chatlake/pipeline"
 	"chatlake/pipeline/audit"
 	"chatlake/pipeline/extract"
-	"chatlake/pipeline/links"
+	"chatlake/pipeline/links/store"
 	"chatlake/pipeline/memlog"
 	"chatlake/pipeline/normalize"
 	"chatlake/schemas"
@@ -129,7 +129,7 @@ func (s *site) extract() error {
 }
 
 func (s *site) normalize() error {
-	index, err := links.Open(s.dir, silent)
+	index, err := store.Open(s.dir, silent)
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
-	"chatlake/pipeline/links"
+	"chatlake/pipeline/links/store"
 	"chatlake/pipeline/memlog"
 	"chatlake/pipeline/normalize"
 	"chatlake/schemas"
@@ -39,7 +39,7 @@ func only(f func(*reading)) map[string]func() connectors.Decoder {
 func (r *rig) normalizer() *normalize.Normalizer {
 	r.t.Helper()
 	if r.conf.Index == nil {
-		ix, err := links.Open(r.dir, slog.New(slog.DiscardHandler))
+		ix, err := store.Open(r.dir, slog.New(slog.DiscardHandler))
 		if err != nil {
 			r.t.Fatal(err)
 		}
@@ -199,7 +199,7 @@ func TestCommitInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, memlog.Faults{})
 		r.dir, r.conf.Once, r.conf.Now, r.conf.CommitInterval = dir, false, time.Now, 200*time.Millisecond
-		ix, err := links.Open(r.dir, slog.New(slog.DiscardHandler))
+		ix, err := store.Open(r.dir, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,13 +4,13 @@ import (
 	"slices"
 
 	"chatlake/connectors"
-	"chatlake/pipeline/links"
+	"chatlake/pipeline/links/graph"
 	"chatlake/schemas"
 )
 
 // erase takes out of what the current page shows all that the output leaves out, and lets links know. A message that was
 // left out once stays out, also where a later page no longer tells who sent it.
-func (s *session) erase() error {
+func (s *session) erase(u *graph.Update) error {
 	if s.Without == nil {
 		return nil
 	}
@@ -21,7 +21,7 @@ func (s *session) erase() error {
 	for i := range all {
 		r := all[i]
 		m := &r.Message
-		out, err := s.leftOut(&r, gone)
+		out, err := s.leftOut(u, &r, gone)
 		if err != nil {
 			return err
 		}
@@ -54,7 +54,7 @@ func inForward(m *schemas.Message) bool {
 }
 
 // leftOut reports whether the output leaves a reading out. gone are the records of the page that it has left out before.
-func (s *session) leftOut(r *connectors.Reading, gone map[string]bool) (bool, error) {
+func (s *session) leftOut(u *graph.Update, r *connectors.Reading, gone map[string]bool) (bool, error) {
 	m := &r.Message
 	out := s.Without.sender(m.Platform, m.Sender.ID)
 	if inForward(m) {
@@ -65,18 +65,16 @@ func (s *session) leftOut(r *connectors.Reading, gone map[string]bool) (bool, er
 	}
 	out = out || r.OtherConversation && s.Without.conversation(schemas.NewConversationKey(m.Platform, m.TenantID, r.Elsewhere))
 	key := s.talk.Message(m.MessageID)
-	n, err := s.index.Node(key)
+	n, err := s.index.Record(key)
 	if err != nil || n.Shown() || !out {
-		return err == nil && (out || n.Answer.Status == links.Erased && !n.Shown()), err
+		return err == nil && (out || n.Answer.Status == graph.Erased && !n.Shown()), err
 	}
-	answer := links.Answer{Status: links.Erased, Reason: reasonErased}
-	if err := s.index.Answer(key, answer); err != nil {
-		return false, err
+	answer := graph.Answer{Status: graph.Erased, Reason: reasonErased}
+	u.Answer(key, answer)
+	if m.ClientMessageID != nil && !r.OtherConversation {
+		u.Answer(s.talk.Client(*m.ClientMessageID), answer)
 	}
-	if m.ClientMessageID == nil || r.OtherConversation {
-		return true, nil
-	}
-	return true, s.index.Answer(s.talk.Client(*m.ClientMessageID), answer)
+	return true, nil
 }
 
 // incomplete lets the containers of a forward, from one upwards, say that something in them is left out. What they show of

@@ -4,7 +4,7 @@
 //	im.raw.pages ──fetch──▶ decode ──▶ version ──▶ encode ──one transaction──▶ im.messages, im.deadletters, raw offset
 //	                                     │  ▲                       │
 //	                                     ▼  │                       ▼ afterwards
-//	                                    index  ◀────────────── apply (a cache: see package links)
+//	                                    index  ◀────────────── apply (a cache: see package store)
 package normalize
 
 import (
@@ -17,7 +17,7 @@ import (
 
 	"chatlake/connectors"
 	"chatlake/pipeline"
-	"chatlake/pipeline/links"
+	"chatlake/pipeline/links/store"
 	"chatlake/schemas"
 )
 
@@ -27,7 +27,7 @@ type Config struct {
 	IDs            map[string]int                       // schema ids by topic
 	Texts          schemas.Lookup                       // of schemas by id, for messages that an older version wrote; may be nil
 	Decoders       map[string]func() connectors.Decoder // by platform
-	Index          *links.Index
+	Index          *store.Index
 	Without        *Without      // whose messages are left out; nil: nobody's
 	Lookups        bool          // ask for link targets that no page has shown
 	CommitInterval time.Duration // longest time a message waits for its transaction

@@ -7,7 +7,8 @@ import (
 	"slices"
 
 	"chatlake/pipeline"
-	"chatlake/pipeline/links"
+	"chatlake/pipeline/links/graph"
+	"chatlake/pipeline/links/store"
 	"chatlake/schemas"
 )
 
@@ -68,13 +69,13 @@ func (s *session) recallOne(ctx context.Context, r *schemas.Record) error {
 	if err != nil || value == nil {
 		return err
 	}
-	name := func(c *links.Conversation) links.Key {
+	name := func(c graph.Conversation) graph.Key {
 		key, _ := node(c, m)
 		return key
 	}
-	return s.index.Recall(m.RecordID, name, links.Published{
+	return s.index.Restore(m.RecordID, name, store.Published{
 		Version: m.Version, Edited: millis(m.UpdatedAt), State: state(m.State), Digest: m.Fingerprint(), Cut: slices.ContainsFunc(m.Issues, isCut),
-		Body: links.Place{Offset: r.Offset, No: recalled},
+		Value: store.Place{Offset: r.Offset, No: recalled},
 	}, value)
 }
 

@@ -7,7 +7,7 @@ import (
 
 	"chatlake/connectors"
 	"chatlake/pipeline"
-	"chatlake/pipeline/links"
+	"chatlake/pipeline/links/graph"
 	"chatlake/schemas"
 )
 
@@ -23,26 +23,25 @@ func (s *session) normalize(main *schemas.Page) (err error) {
 			return err
 		}
 	}
-	if err := s.erase(); err != nil {
+	update := graph.NewUpdate(s.index)
+	if err := s.erase(update); err != nil {
 		return err
 	}
 	asked, err := s.lookup(main)
 	if err != nil {
 		return err
 	}
-	shown, err := s.readings(len(asked) > 0)
+	shown, err := s.readings(update, len(asked) > 0)
 	if err != nil {
 		return err
 	}
-	if err := s.answers(main, asked); err != nil {
-		return err
-	}
-	touched, err := s.index.Settle()
+	s.answers(update, main, asked)
+	touched, err := update.Settle()
 	if err != nil {
 		return err
 	}
 	for _, key := range shown {
-		if err := s.index.Want(string(main.Container), key); err != nil {
+		if err := graph.Want(s.index, string(main.Container), key); err != nil {
 			return err
 		}
 	}
@@ -71,15 +70,13 @@ func (s *session) lookup(main *schemas.Page) ([]string, error) {
 }
 
 // readings takes in what the page in hand shows and gives the records that links are followed from, in its order.
-func (s *session) readings(lookup bool) (shown []links.Key, err error) {
+func (s *session) readings(u *graph.Update, lookup bool) (shown []graph.Key, err error) {
 	all := s.decoded.Readings
 	for i := range all {
 		r := &all[i]
 		m := &r.Message
 		if r.OtherConversation {
-			if err := s.index.Answer(s.talk.Message(m.MessageID), links.Answer{Status: links.OutOfScope, Reason: "other_conversation"}); err != nil {
-				return nil, err
-			}
+			u.Answer(s.talk.Message(m.MessageID), graph.Answer{Status: graph.OutOfScope, Reason: "other_conversation"})
 			continue
 		}
 		s.provenance(m, r.Page)
@@ -90,21 +87,17 @@ func (s *session) readings(lookup bool) (shown []links.Key, err error) {
 			}
 			continue
 		}
-		key, fixed := node(s.talk, m)
+		key, fixed := node(s.talk.Conversation, m)
 		if own, err := s.own(key, m, fixed); err != nil {
 			return nil, err
 		} else if !own {
-			if err := s.elsewhere(key, m, r.Page, fixed); err != nil {
+			if err := s.elsewhere(u, key, m, r.Page, fixed); err != nil {
 				return nil, err
 			}
 			continue
 		}
 		told := reading(r, &s.pages[r.Page], i)
-		stands, err := s.index.Read(key, &told, fixed, lookup)
-		if err != nil {
-			return nil, err
-		}
-		if stands {
+		if u.Read(key, &told, fixed, lookup) {
 			s.best[key] = r
 		}
 		if !fixed {
@@ -115,7 +108,7 @@ func (s *session) readings(lookup bool) (shown []links.Key, err error) {
 }
 
 // node is the key of a message's node; fixed says that it stands in a merged forward.
-func node(c *links.Conversation, m *schemas.Message) (key links.Key, fixed bool) {
+func node(c graph.Conversation, m *schemas.Message) (key graph.Key, fixed bool) {
 	if m.Forward.Role == schemas.ForwardChild || m.Forward.Role == schemas.ForwardChildContainer {
 		return c.Record(m.RecordID), true
 	}
@@ -124,46 +117,45 @@ func node(c *links.Conversation, m *schemas.Message) (key links.Key, fixed bool)
 
 // own reports whether the current conversation may show a record: the first in the partition that shows it is the only one,
 // or two would count its versions. What stands in a merged forward belongs where that does.
-func (s *session) own(key links.Key, m *schemas.Message, fixed bool) (bool, error) {
-	n, err := s.index.Node(key)
+func (s *session) own(key graph.Key, m *schemas.Message, fixed bool) (bool, error) {
+	n, err := s.index.Record(key)
 	if err != nil || n.Shown() {
 		return err == nil, err
 	}
 	if top := m.Forward.ContainerRecordID; fixed && top != nil && *top != s.top {
-		if c, _, err := s.index.Claim(*top, s.talk); err != nil || c != s.talk {
+		if own, _, err := s.index.Claim(*top, s.talk); err != nil || !own {
 			return false, err
 		}
 		s.top = *top
 	}
-	c, was, err := s.index.Claim(m.RecordID, s.talk)
-	if err != nil || c != s.talk {
+	own, was, err := s.index.Claim(m.RecordID, s.talk)
+	if err != nil || !own {
 		return false, err
 	}
 	if was.Version > n.Published.Version {
-		n.Published = was
-		n.Changed()
+		n.Published, n.Changed = was, true
 	}
 	return true, nil
 }
 
 // elsewhere dead-letters a message that another conversation has shown before. Links to it from here are out of scope.
-func (s *session) elsewhere(key links.Key, m *schemas.Message, page int, fixed bool) error {
+func (s *session) elsewhere(u *graph.Update, key graph.Key, m *schemas.Message, page int, fixed bool) error {
 	err := s.deadLetter(s.place(), pipeline.Fault{
 		Stage: schemas.StageNormalize, Class: "two_conversations", Message: "another conversation has shown this message before: a record has one conversation",
 		Conversation: s.pages[page].Conversation, Container: s.pages[page].Container, PageID: m.Provenance.PageID,
 		ItemPointer: m.Provenance.ItemPointer, RecordID: m.RecordID, Source: &s.group[page],
 	})
-	if err != nil || fixed {
-		return err
+	if err == nil && !fixed {
+		u.Answer(key, graph.Answer{Status: graph.OutOfScope, Reason: "other_conversation"})
 	}
-	return s.index.Answer(key, links.Answer{Status: links.OutOfScope, Reason: "other_conversation"})
+	return err
 }
 
 // reading is what links keep of a reading. place is where it stands among those of its page.
-func reading(r *connectors.Reading, p *schemas.Page, place int) links.Reading {
+func reading(r *connectors.Reading, p *schemas.Page, place int) graph.Reading {
 	m := &r.Message
-	told := links.Reading{
-		Rank:      links.Rank{State: state(m.State), Source: uint8(r.Source), Time: p.Time.UnixMilli(), Place: uint32(place), Highest: m.SourceRevision},
+	told := graph.Reading{
+		Rank:      graph.Rank{State: state(m.State), Source: uint8(r.Source), Time: p.Time.UnixMilli(), Place: uint32(place), Highest: m.SourceRevision},
 		UpdatedAt: millis(m.UpdatedAt), RecalledAt: millis(m.RecalledAt), ConversationSeq: m.ConversationSeq, ThreadSeq: m.ThreadSeq,
 		ThreadID: deref(m.ThreadID), CopyOf: deref(m.CopyOfMessageID), Parent: target(&m.Parent), Root: target(&m.Root),
 		ThreadByRoot: r.ThreadByRoot, SenderID: m.Sender.ID, ClientID: deref(m.ClientMessageID), CreatedAt: int64(m.CreatedAt),
@@ -173,31 +165,31 @@ func reading(r *connectors.Reading, p *schemas.Page, place int) links.Reading {
 		told.Rank.Page, _ = strconv.ParseUint(p.ID[:16], 16, 64) // a foreign page's id only decides between equals
 	}
 	if f := &m.Forward; f.Role == schemas.ForwardContainer {
-		told.Expansion = links.Expansion{
+		told.Expansion = graph.Expansion{
 			Status: expansions[f.Expansion], Reason: deref(f.ExpansionReason), Children: f.ChildCount, Descendants: f.DescendantCount,
 		}
 	}
 	return told
 }
 
-var expansions = map[string]uint8{
-	schemas.ExpansionFailed: links.ExpansionFailed, schemas.ExpansionPartial: links.ExpansionPartial, schemas.ExpansionComplete: links.ExpansionComplete,
+var expansions = map[string]graph.ExpansionStatus{
+	schemas.ExpansionFailed: graph.ExpansionFailed, schemas.ExpansionPartial: graph.ExpansionPartial, schemas.ExpansionComplete: graph.ExpansionComplete,
 }
 
-func target(l *schemas.Link) links.Target {
-	return links.Target{
+func target(l *schemas.Link) graph.Target {
+	return graph.Target{
 		ID: deref(l.MessageID), ClientID: deref(l.ClientMessageID), SenderID: deref(l.SenderID), CreatedAt: millis(l.CreatedAt), Reason: deref(l.Reason),
 	}
 }
 
-func state(word string) uint8 {
+func state(word string) graph.State {
 	switch word {
 	case schemas.MessageDeleted:
-		return 2
+		return graph.StateDeleted
 	case schemas.MessageRecalled:
-		return 1
+		return graph.StateRecalled
 	}
-	return 0
+	return graph.StateNormal
 }
 
 func deref(s *string) string {
@@ -214,8 +206,8 @@ func millis(t *schemas.Millis) int64 {
 	return int64(*t)
 }
 
-var statuses = map[string]links.Status{
-	schemas.LinkMissing: links.Missing, schemas.LinkForbidden: links.Forbidden, schemas.LinkDeleted: links.Deleted, schemas.LinkOutOfScope: links.OutOfScope,
+var statuses = map[string]graph.Status{
+	schemas.LinkMissing: graph.Missing, schemas.LinkForbidden: graph.Forbidden, schemas.LinkDeleted: graph.Deleted, schemas.LinkOutOfScope: graph.OutOfScope,
 }
 
 // reason bounds what a foreign page's ce_error puts into every link; ours are words.
@@ -223,34 +215,37 @@ func reason(s string) string { return strings.ToValidUTF8(s[:min(len(s), 256)], 
 
 // answers takes in what the page in hand says of messages that it does not show. A look-up that was given up or cancelled
 // leaves what it asked for missing, but for what this very page answers.
-func (s *session) answers(main *schemas.Page, asked []string) error {
+func (s *session) answers(u *graph.Update, main *schemas.Page, asked []string) {
 	for _, a := range s.decoded.Answers {
-		if a.MessageID == "" || statuses[a.Status] == links.None {
+		if a.MessageID == "" || statuses[a.Status] == graph.None {
 			s.Logger.Error("a look-up's answer has no known status: it is ignored", "page", main.ID, "status", a.Status)
 			continue
 		}
-		if err := s.index.Answer(s.talk.Message(a.MessageID), links.Answer{Status: statuses[a.Status], Reason: reason(a.Reason)}); err != nil {
-			return err
-		}
+		u.Answer(s.talk.Message(a.MessageID), graph.Answer{Status: statuses[a.Status], Reason: reason(a.Reason)})
 	}
 	if !main.Final || main.Error == "" {
-		return nil
+		return
 	}
 	for _, id := range asked {
 		if id == "" || slices.ContainsFunc(s.decoded.Answers, func(a connectors.Answer) bool { return a.MessageID == id }) {
 			continue
 		}
-		if err := s.index.Answer(s.talk.Message(id), links.Answer{Status: links.Missing, Reason: reason(main.Error)}); err != nil {
-			return err
-		}
+		u.Answer(s.talk.Message(id), graph.Answer{Status: graph.Missing, Reason: reason(main.Error)})
 	}
-	return nil
+}
+
+func messageRefs(refs []graph.Ref) []schemas.MessageRef {
+	all := make([]schemas.MessageRef, len(refs))
+	for i, r := range refs {
+		all[i] = schemas.MessageRef{MessageID: r.ID, CreatedAt: optional(r.CreatedAt)}
+	}
+	return all
 }
 
 // ask writes the containers of look-ups, now that a container has come to its end. That they were asked for is kept even
 // where nobody is to be asked: what is published does not hang on it.
 func (s *session) ask(main *schemas.Page) error {
-	refs, err := s.index.Ask(string(main.Container))
+	refs, err := graph.Ask(s.index, string(main.Container))
 	if err != nil || len(refs) == 0 {
 		return err
 	}
@@ -258,7 +253,7 @@ func (s *session) ask(main *schemas.Page) error {
 	if len(parts) < 3 {
 		return nil // a foreign page
 	}
-	for _, c := range schemas.Lookups(parts[0], schemas.Unpart(parts[1]), schemas.Unpart(parts[2]), refs) {
+	for _, c := range schemas.Lookups(parts[0], schemas.Unpart(parts[1]), schemas.Unpart(parts[2]), messageRefs(refs)) {
 		ids := []string{c.ID}
 		if len(c.Refs) > 0 {
 			ids = ids[:0]

@@ -7,7 +7,7 @@ import (
 	"slices"
 
 	"chatlake/pipeline"
-	"chatlake/pipeline/links"
+	"chatlake/pipeline/links/store"
 	"chatlake/schemas"
 )
 
@@ -15,7 +15,7 @@ import (
 // belong together.
 type ground struct {
 	start, stable int64
-	applied       links.Applied
+	applied       store.Applied
 	fits          bool
 	seen          identity
 }
@@ -81,7 +81,7 @@ func (s *session) reset(start int64, seen identity) error {
 		return fmt.Errorf("the state of partition %d is missing, stale or of another topic, and cannot be rebuilt: %s begins at offset %d; "+
 			"normalize what remains into a new output (NORMALIZER_OUTPUT), or restore NORMALIZER_STATE_DIR", s.log.ID(), s.Topics.RawPages, start)
 	}
-	s.applied = links.Applied{Offset: start, PageOffset: -1}
+	s.applied = store.Applied{Offset: start, PageOffset: -1}
 	return s.index.Reset()
 }
 
@@ -132,7 +132,7 @@ func (s *session) reaches(ctx context.Context, from, stable int64) error {
 }
 
 // fits reports whether the page that the index holds last is where it was. Nobody can tell once retention has removed it.
-func (s *session) fits(ctx context.Context, a *links.Applied, start, stable int64) (bool, error) {
+func (s *session) fits(ctx context.Context, a *store.Applied, start, stable int64) (bool, error) {
 	switch {
 	case a.PageOffset < 0:
 		return a.Offset <= start, nil // nothing was there yet

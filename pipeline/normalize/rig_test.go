@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
-	"chatlake/pipeline/links"
+	"chatlake/pipeline/links/store"
 	"chatlake/pipeline/memlog"
 	"chatlake/pipeline/normalize"
 	"chatlake/schemas"
@@ -82,7 +82,7 @@ func (r *rig) add(values ...any) {
 // session runs a new process for one ownership of partition 0.
 func (r *rig) session(ctx context.Context) error {
 	r.t.Helper()
-	ix, err := links.Open(r.dir, slog.New(slog.DiscardHandler))
+	ix, err := store.Open(r.dir, slog.New(slog.DiscardHandler))
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -8,7 +8,8 @@ import (
 
 	"chatlake/connectors"
 	"chatlake/pipeline"
-	"chatlake/pipeline/links"
+	"chatlake/pipeline/links/graph"
+	"chatlake/pipeline/links/store"
 	"chatlake/schemas"
 )
 
@@ -16,7 +17,7 @@ import (
 type session struct {
 	*Normalizer
 	log      pipeline.Log
-	index    *links.Partition
+	index    *store.Partition
 	decoders map[string]connectors.Decoder
 	decoded  connectors.Decoded
 	older    *schemas.Decoder // of messages that an older version wrote
@@ -27,8 +28,8 @@ type session struct {
 	pages     []schemas.Page
 	groupSize int // bytes
 	detached  int // records of it that hold their own memory
-	talk      *links.Conversation
-	best      map[links.Key]*connectors.Reading // the readings of it that stand
+	talk      *store.Conversation
+	best      map[graph.Key]*connectors.Reading // the readings of it that stand
 	top       string                            // a merged forward of it that is of this conversation
 	value     schemas.Message                   // one that was kept, to be published again
 
@@ -38,8 +39,8 @@ type session struct {
 	arena   arena    // what the values of out lie in
 	size    int
 	no      uint32        // records that the current page has brought
-	applied links.Applied // all before its offset is normalized
-	held    links.Applied // applied as the index holds it
+	applied store.Applied // all before its offset is normalized
+	held    store.Applied // applied as the index holds it
 	next    int64         // raw offset to read from
 	floor   int64         // the committed offset never falls below
 	commits int
@@ -55,7 +56,7 @@ type session struct {
 
 // origin names a record of a transaction by what brought it, alike in every attempt.
 type origin struct {
-	at    links.Place
+	at    store.Place
 	topic string
 }
 
@@ -67,8 +68,8 @@ type limit struct {
 
 func (n *Normalizer) newSession(log pipeline.Log) *session {
 	s := &session{
-		Normalizer: n, log: log, index: n.Index.Partition(log.ID()), best: map[links.Key]*connectors.Reading{},
-		decoders: map[string]connectors.Decoder{}, applied: links.Applied{PageOffset: -1}, limits: map[origin]limit{}, apart: -1, tally: map[string]*Tally{},
+		Normalizer: n, log: log, index: n.Index.Partition(log.ID()), best: map[graph.Key]*connectors.Reading{},
+		decoders: map[string]connectors.Decoder{}, applied: store.Applied{PageOffset: -1}, limits: map[origin]limit{}, apart: -1, tally: map[string]*Tally{},
 	}
 	s.older = schemas.NewDecoder(schemas.MessageSchema, n.Texts)
 	for platform, make := range n.Decoders {
@@ -162,7 +163,7 @@ func (s *session) skip(k *pipeline.Damaged) error {
 		return err
 	}
 	s.dirty = true
-	err := s.deadLetter(links.Place{Offset: k.First}, pipeline.Fault{
+	err := s.deadLetter(store.Place{Offset: k.First}, pipeline.Fault{
 		Stage: schemas.StageDecode, Class: "unreadable", Message: fmt.Sprintf("offsets %d to %d cannot be read: %s", k.First, k.Last, k.Why),
 		Source: &schemas.Record{Topic: s.Topics.RawPages, Partition: s.log.ID(), Offset: k.First, Time: s.Now()},
 	})
@@ -276,12 +277,12 @@ func (s *session) dead(f connectors.Failed) error {
 }
 
 // place names the next record that the current page brings.
-func (s *session) place() links.Place {
+func (s *session) place() store.Place {
 	s.no++
-	return links.Place{Offset: s.group[len(s.group)-1].Offset, No: s.no}
+	return store.Place{Offset: s.group[len(s.group)-1].Offset, No: s.no}
 }
 
-func (s *session) deadLetter(at links.Place, f pipeline.Fault) error {
+func (s *session) deadLetter(at store.Place, f pipeline.Fault) error {
 	if s.silent || s.Without.fault(&f) {
 		return nil
 	}
@@ -306,7 +307,7 @@ func (s *session) deadLetter(at links.Place, f pipeline.Fault) error {
 }
 
 // emit adds a record to the transaction.
-func (s *session) emit(at links.Place, r *schemas.Record) {
+func (s *session) emit(at store.Place, r *schemas.Record) {
 	s.out, s.origins = append(s.out, *r), append(s.origins, origin{at, r.Topic})
 	s.size += len(r.Value)
 }

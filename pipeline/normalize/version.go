@@ -6,7 +6,8 @@ import (
 	"time"
 
 	"chatlake/pipeline"
-	"chatlake/pipeline/links"
+	"chatlake/pipeline/links/graph"
+	"chatlake/pipeline/links/store"
 	"chatlake/schemas"
 )
 
@@ -19,8 +20,8 @@ func (s *session) provenance(m *schemas.Message, page int) {
 }
 
 // publish writes a new version of a record where it differs from the one that was published last.
-func (s *session) publish(key links.Key) error {
-	n, err := s.index.Node(key)
+func (s *session) publish(key graph.Key) error {
+	n, err := s.index.Record(key)
 	if err != nil || !n.Shown() {
 		return err
 	}
@@ -29,19 +30,19 @@ func (s *session) publish(key links.Key) error {
 		m = &r.Message
 	} else if n.Published.Version == 0 {
 		return nil // it was refused
-	} else if err := s.kept(n, m); err != nil {
+	} else if err := s.kept(&n.Published, m); err != nil {
 		return err
 	}
-	merge(m, n)
+	merge(m, &n.Node)
 	m.ConversationKind = s.kind()
 	s.Without.scrub(m)
 	old := n.Published
 	if same, err := s.said(&old, m); err != nil || same {
 		return err
 	}
-	now := links.Published{Version: max(m.SourceRevision*1000, old.Version+1), Edited: millis(m.UpdatedAt), State: state(m.State), Body: s.place()}
+	now := store.Published{Version: max(m.SourceRevision*1000, old.Version+1), Edited: millis(m.UpdatedAt), State: state(m.State), Value: s.place()}
 	m.Version, m.Change = now.Version, change(&now, &old)
-	value, err := s.fit(origin{now.Body, s.Topics.Messages}, m)
+	value, err := s.fit(origin{now.Value, s.Topics.Messages}, m)
 	switch {
 	case err != nil:
 		return s.refused(m, len(s.pages)-1, "invalid", err.Error())
@@ -49,7 +50,7 @@ func (s *session) publish(key links.Key) error {
 		return s.refused(m, len(s.pages)-1, reasonTooLarge, "the message does not fit into its topic (max.message.bytes), whatever is cut")
 	}
 	now.Digest, now.Cut = m.Fingerprint(), slices.ContainsFunc(m.Issues, isCut)
-	s.emit(now.Body, &schemas.Record{
+	s.emit(now.Value, &schemas.Record{
 		Topic: s.Topics.Messages, Partition: s.log.ID(), Time: s.stored(m.Provenance.ExtractedAt.Time()), Key: m.RecordID, Value: value,
 	})
 	s.count.messages++
@@ -58,14 +59,14 @@ func (s *session) publish(key links.Key) error {
 }
 
 // said reports whether a message is no news after what was published last.
-func (s *session) said(old *links.Published, m *schemas.Message) (bool, error) {
+func (s *session) said(old *store.Published, m *schemas.Message) (bool, error) {
 	if old.Version == 0 || m.Fingerprint() == old.Digest {
 		return old.Version != 0, nil
 	}
 	if !old.Cut {
 		return false, nil
 	}
-	value, err := s.index.Body(old.Body)
+	value, err := s.index.Value(old.Value)
 	if err != nil {
 		return false, err
 	}
@@ -81,8 +82,8 @@ func (s *session) kind() string {
 }
 
 // kept reads the version that was published last.
-func (s *session) kept(n *links.Node, m *schemas.Message) error {
-	value, err := s.index.Body(n.Published.Body)
+func (s *session) kept(last *store.Published, m *schemas.Message) error {
+	value, err := s.index.Value(last.Value)
 	if err != nil {
 		return err
 	}
@@ -91,14 +92,14 @@ func (s *session) kept(n *links.Node, m *schemas.Message) error {
 		err = schemas.MessageSchema.Decode(value, m)
 	}
 	if err != nil {
-		return fmt.Errorf("a message that was kept cannot be read: stop the process and delete NORMALIZER_STATE_DIR, it is built anew: %w", err)
+		return fmt.Errorf("a message that was kept cannot be read: stop the process and delete NORMALIZER_STATE_DIR, it is rebuilt: %w", err)
 	}
 	m.Provenance.NormalizerVersion, m.Provenance.NormalizedAt = s.Version, schemas.MillisOf(s.Now())
 	return nil
 }
 
 // merge makes a message of the reading that stands, what the others tell that it does not, and the links as they are now.
-func merge(m *schemas.Message, n *links.Node) {
+func merge(m *schemas.Message, n *graph.Node) {
 	best := n.Best()
 	m.SourceRevision = n.Revision
 	m.UpdatedAt, m.RecalledAt = optional(best.UpdatedAt), optional(best.RecalledAt)
@@ -107,7 +108,7 @@ func merge(m *schemas.Message, n *links.Node) {
 	if n.Deleted {
 		m.State = schemas.MessageDeleted
 	}
-	if n.Deleted || n.Readings[0].Rank.State == 2 {
+	if n.Deleted || n.Readings[0].Rank.State == graph.StateDeleted {
 		m.Text, m.ContentJSON, m.Mentions, m.Attachments = nil, nil, nil, nil
 		if m.Forward.Role == schemas.ForwardContainer {
 			m.Forward = schemas.Forward{Role: schemas.ForwardNone, Expansion: schemas.ExpansionNotApplicable}
@@ -127,26 +128,26 @@ func merge(m *schemas.Message, n *links.Node) {
 	case m.ThreadID == nil:
 		m.ThreadID = text(n.Thread)
 	}
-	m.IsThreadRoot = n.ThreadRoot || m.ThreadID != nil && m.CopyOfMessageID == nil && n.Parent.Status == links.None && n.Root.Status == links.None
+	m.IsThreadRoot = n.ThreadRoot || m.ThreadID != nil && m.CopyOfMessageID == nil && n.Parent.Status == graph.None && n.Root.Status == graph.None
 }
 
-var expansionWords = map[uint8]string{
-	links.ExpansionFailed: schemas.ExpansionFailed, links.ExpansionPartial: schemas.ExpansionPartial, links.ExpansionComplete: schemas.ExpansionComplete,
+var expansionWords = map[graph.ExpansionStatus]string{
+	graph.ExpansionFailed: schemas.ExpansionFailed, graph.ExpansionPartial: schemas.ExpansionPartial, graph.ExpansionComplete: schemas.ExpansionComplete,
 }
 
 var statusWords = [...]string{
-	links.None: schemas.LinkNone, links.Pending: schemas.LinkPending, links.Missing: schemas.LinkMissing, links.Forbidden: schemas.LinkForbidden,
-	links.Deleted: schemas.LinkDeleted, links.OutOfScope: schemas.LinkOutOfScope, links.Resolved: schemas.LinkResolved,
-	links.Erased: schemas.LinkDeleted,
+	graph.None: schemas.LinkNone, graph.Pending: schemas.LinkPending, graph.Missing: schemas.LinkMissing, graph.Forbidden: schemas.LinkForbidden,
+	graph.Deleted: schemas.LinkDeleted, graph.OutOfScope: schemas.LinkOutOfScope, graph.Resolved: schemas.LinkResolved,
+	graph.Erased: schemas.LinkDeleted,
 }
 
 // link writes a link of m out.
-func link(l *links.Link, m *schemas.Message) schemas.Link {
+func link(l *graph.Link, m *schemas.Message) schemas.Link {
 	out := schemas.Link{
 		Status: statusWords[l.Status], Reason: text(l.Reason), MessageID: text(l.ID), ClientMessageID: text(l.ClientID),
 		SenderID: text(l.SenderID), CreatedAt: optional(l.CreatedAt),
 	}
-	if l.Status == links.Resolved {
+	if l.Status == graph.Resolved {
 		id, at := string(schemas.NewRecordID(m.Platform, m.TenantID, l.ID)), schemas.Millis(l.CreatedAt)
 		out.RecordID, out.CreatedAt = &id, &at
 	}
@@ -169,13 +170,13 @@ func optional(t int64) *schemas.Millis {
 }
 
 // change says what a version brings.
-func change(now, old *links.Published) string {
+func change(now, old *store.Published) string {
 	switch {
 	case old.Version == 0:
 		return schemas.ChangeCreated
-	case now.State == 2 && old.State != 2:
+	case now.State == graph.StateDeleted && old.State != graph.StateDeleted:
 		return schemas.ChangeDeleted
-	case now.State == 1 && old.State != 1:
+	case now.State == graph.StateRecalled && old.State != graph.StateRecalled:
 		return schemas.ChangeRecalled
 	case now.Edited != old.Edited && now.Edited != 0:
 		return schemas.ChangeEdited

@@ -1,4 +1,4 @@
-package links
+package store
 
 import (
 	"bytes"
@@ -18,6 +18,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+
+	"chatlake/pipeline/links/graph"
 )
 
 // The environment of a child process that fills a disk: the directory, and after how many writes it is full; 0: by itself.
@@ -41,12 +43,12 @@ func (f *full) MaybeError(op errorfs.Op) error {
 	return nil
 }
 
-// entry is what the n-th Apply publishes: its value can be told from the offset.
+// entry is what the n-th Apply publishes: its value follows from the offset.
 func entry(t testing.TB, p *Partition, i int64) {
 	t.Helper()
-	n, err := p.Node(nodeOf(i))
+	n, err := p.Record(nodeOf(i))
 	if err == nil {
-		err = p.Publish(n, Published{Version: i + 1, Body: Place{Offset: i}}, valueOf(i))
+		err = p.Publish(n, Published{Version: i + 1, Value: Place{Offset: i}}, valueOf(i))
 	}
 	if err == nil {
 		err = p.Apply(Applied{Offset: i + 1, PageOffset: i, PageID: "p"})
@@ -56,7 +58,7 @@ func entry(t testing.TB, p *Partition, i int64) {
 	}
 }
 
-func nodeOf(i int64) Key { return Key(fmt.Sprintf("\x00\x00\x00\x01m%d", i)) }
+func nodeOf(i int64) graph.Key { return graph.Key(fmt.Sprintf("\x00\x00\x00\x01m%d", i)) }
 
 func valueOf(i int64) []byte {
 	b := make([]byte, 40_000)
@@ -110,7 +112,7 @@ func fill(dir string, after int64, logger *slog.Logger) (*Index, error) {
 	return (&disk{FS: errorfs.Wrap(vfs.Default, f), dir: dir, log: logger}).open(lock, made)
 }
 
-// whole expects a cache to be a whole past: all that was applied is there, nothing else.
+// whole expects an index to be a whole past: all that was applied is there, nothing else.
 func whole(t *testing.T, dir string) (applied int64) {
 	t.Helper()
 	ix, err := Open(dir, slog.New(slog.DiscardHandler))
@@ -128,14 +130,14 @@ func whole(t *testing.T, dir string) (applied int64) {
 		t.Fatal(err)
 	}
 	for i := range a.Offset + 1 {
-		n, err := p.Node(nodeOf(i))
+		n, err := p.Record(nodeOf(i))
 		if err != nil || (n.Published.Version == i+1) != (i < a.Offset) {
 			t.Fatalf("node %d: version %d (%v), applied up to %d", i, n.Published.Version, err, a.Offset)
 		}
 		if i == a.Offset {
 			break
 		}
-		if b, err := p.Body(Place{Offset: i}); err != nil || !bytes.Equal(b, valueOf(i)) {
+		if b, err := p.Value(Place{Offset: i}); err != nil || !bytes.Equal(b, valueOf(i)) {
 			t.Fatalf("body %d: %d bytes (%v)", i, len(b), err)
 		}
 	}
@@ -169,7 +171,7 @@ func TestFullDisk(t *testing.T) {
 		}
 		now := whole(t, dir)
 		if now < last {
-			t.Errorf("full after %d writes: the cache fell from offset %d to %d", after, last, now)
+			t.Errorf("full after %d writes: the index fell from offset %d to %d", after, last, now)
 		}
 		last = now
 	}

@@ -1,4 +1,4 @@
-package links
+package store
 
 import (
 	"errors"
@@ -15,7 +15,7 @@ import (
 
 // Pebble cannot live with a write that fails: it panics with locks held, tries a flush again without end, or lets every
 // commit wait, opening too. So the process ends at the first one, with a line that says why; what is on disk is a whole
-// past of the cache, and the next start goes on from it.
+// past of the index, and the next start goes on from it.
 
 // disk sees every write of Pebble.
 type disk struct {
@@ -110,10 +110,10 @@ func (f *file) SyncTo(n int64) (bool, error) {
 	return full, f.disk.check(err)
 }
 
-// damaged is a layout that nobody has: the next start drops the cache.
+// damaged is a layout that nobody has: the next start drops the index.
 const damaged = "damaged"
 
-// condemn has the next start drop a cache that cannot be read, and says so.
+// condemn has the next start drop an index that cannot be read, and says so.
 func condemn(dir string, err error) error {
 	return errors.Join(fmt.Errorf("state directory %s is damaged: it is dropped at the next start, and built again from the topics: %w", dir, err),
 		os.WriteFile(filepath.Join(dir, mark), []byte(damaged), 0o600))
@@ -127,7 +127,7 @@ func (d *disk) events() *pebble.EventListener {
 	return &pebble.EventListener{BackgroundError: d.background, DataCorruption: func(pebble.DataCorruptionInfo) {}}
 }
 
-// background is told of what fails beside our own calls.
+// background gets what fails beside our own calls.
 func (d *disk) background(err error) {
 	if broken(err) {
 		d.ending.Do(func() {

@@ -1,28 +1,28 @@
-package links_test
+package graph_test
 
 import (
 	"math/rand/v2"
 	"testing"
 
-	"chatlake/pipeline/links"
+	"chatlake/pipeline/links/graph"
 )
 
 // TestRanksAreATotalOrder draws ranks of few values each, so that equal parts are common.
 func TestRanksAreATotalOrder(t *testing.T) {
 	chance := rand.New(rand.NewPCG(1, 2))
-	draw := func() links.Rank {
-		return links.Rank{
-			State: uint8(chance.IntN(3)), Highest: chance.Int64N(3) - 1, Source: uint8(chance.IntN(3)),
+	draw := func() graph.Rank {
+		return graph.Rank{
+			State: graph.State(chance.IntN(3)), Highest: chance.Int64N(3) - 1, Source: uint8(chance.IntN(3)),
 			Time: chance.Int64N(2), Page: uint64(chance.IntN(2)) << 63, Place: uint32(chance.IntN(2)),
 		}
 	}
 	for range 200_000 {
 		a, b, c := draw(), draw(), draw()
 		if a.Before(a) {
-			t.Fatalf("%+v stands before itself", a)
+			t.Fatalf("%+v wins over itself", a)
 		}
 		if a != b && a.Before(b) == b.Before(a) {
-			t.Fatalf("%+v and %+v: neither or both stand before the other", a, b)
+			t.Fatalf("%+v and %+v: neither or both win over the other", a, b)
 		}
 		if a.Before(b) && b.Before(c) && !a.Before(c) {
 			t.Fatalf("%+v, %+v, %+v: not transitive", a, b, c)
@@ -32,8 +32,8 @@ func TestRanksAreATotalOrder(t *testing.T) {
 
 // TestWhatRanksFirst goes through the parts of a rank in their order: each decides over all that come after it.
 func TestWhatRanksFirst(t *testing.T) {
-	better := []links.Rank{{State: 2}, {Highest: 1}, {}, {Time: 1}, {}, {}}
-	worse := []links.Rank{{State: 1}, {}, {Source: 1}, {}, {Page: 1}, {Place: 1}}
+	better := []graph.Rank{{State: 2}, {Highest: 1}, {}, {Time: 1}, {}, {}}
+	worse := []graph.Rank{{State: 1}, {}, {Source: 1}, {}, {Page: 1}, {Place: 1}}
 	for i := range better {
 		a, b := better[i], worse[i]
 		// Everything after the part that decides speaks for the other.
@@ -53,7 +53,7 @@ func TestWhatRanksFirst(t *testing.T) {
 			a.Place = 7
 		}
 		if !a.Before(b) || b.Before(a) {
-			t.Errorf("%d: %+v does not stand before %+v", i, a, b)
+			t.Errorf("%d: %+v does not win over %+v", i, a, b)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package links
+package store
 
 // Stats is how large the index is, and how often a block of it was found in memory.
 type Stats struct {

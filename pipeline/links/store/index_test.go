@@ -1,4 +1,4 @@
-package links_test
+package store_test
 
 import (
 	"bufio"
@@ -13,7 +13,8 @@ import (
 	"strings"
 	"testing"
 
-	"chatlake/pipeline/links"
+	"chatlake/pipeline/links/graph"
+	"chatlake/pipeline/links/store"
 )
 
 // The test binary is also the other process that holds a directory.
@@ -21,7 +22,7 @@ const holding = "CHATLAKE_TEST_HOLDS"
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(holding); dir != "" {
-		if _, err := links.Open(dir, discard()); err != nil {
+		if _, err := store.Open(dir, discard()); err != nil {
 			fmt.Println(err)
 			os.Exit(1)
 		}
@@ -34,9 +35,9 @@ func TestMain(m *testing.M) {
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
-func open(t testing.TB, dir string) *links.Index {
+func open(t testing.TB, dir string) *store.Index {
 	t.Helper()
-	ix, err := links.Open(dir, discard())
+	ix, err := store.Open(dir, discard())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,14 +49,14 @@ func open(t testing.TB, dir string) *links.Index {
 	return ix
 }
 
-func shut(t testing.TB, ix *links.Index) {
+func shut(t testing.TB, ix *store.Index) {
 	t.Helper()
 	if err := ix.Close(); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func apply(t testing.TB, p *links.Partition, a links.Applied) {
+func apply(t testing.TB, p *store.Partition, a store.Applied) {
 	t.Helper()
 	if err := p.Apply(a); err != nil {
 		t.Fatal(err)
@@ -63,61 +64,63 @@ func apply(t testing.TB, p *links.Partition, a links.Applied) {
 }
 
 // fill gives a node in which every field differs from every other's, and what was published of it.
-func fill(n *links.Node, i int64) {
+func fill(n *store.Record, i int64) {
 	whole := func(v int64) *int64 { return &v }
-	reading := func(j int64) links.Reading {
-		return links.Reading{
-			Rank:      links.Rank{State: 1, Highest: 1 - j, Source: 1, Time: j + 3, Page: 1<<63 + uint64(j), Place: uint32(j) + 1<<31},
+	reading := func(j int64) graph.Reading {
+		return graph.Reading{
+			Rank:      graph.Rank{State: 1, Highest: 1 - j, Source: 1, Time: j + 3, Page: 1<<63 + uint64(j), Place: uint32(j) + 1<<31},
 			UpdatedAt: j + 4, RecalledAt: -j, ConversationSeq: whole(j), ThreadSeq: whole(-j), ThreadID: "t" + fmt.Sprint(j), CopyOf: "o",
-			Parent: links.Target{ID: "p", ClientID: "pc", SenderID: "ps", CreatedAt: j, Reason: "pr"}, Root: links.Target{ClientID: "c"},
+			Parent: graph.Target{ID: "p", ClientID: "pc", SenderID: "ps", CreatedAt: j, Reason: "pr"}, Root: graph.Target{ClientID: "c"},
 			ThreadByRoot: true, SenderID: "s", ClientID: "id", CreatedAt: j + 5,
 		}
 	}
-	n.Readings = []links.Reading{reading(i), {Rank: links.Rank{Time: i}}}
+	n.Readings = []graph.Reading{reading(i), {Rank: graph.Rank{Time: i}}}
 	n.Revision, n.Fixed, n.Deleted, n.Linked, n.Asked, n.ThreadRoot = i, i%2 == 0, i%3 == 0, i%5 == 0, true, i%7 == 0
-	n.Expansion = links.Expansion{Status: 2, Rank: links.Rank{Time: i}, Reason: "nested", Children: whole(i), Descendants: whole(i + 1)}
-	n.Parent = links.Link{Status: links.Missing, Reason: "r", ID: "p", ClientID: "c", SenderID: "s", CreatedAt: i}
-	n.Root = links.Link{Status: links.Resolved, ID: "root"}
+	n.Expansion = graph.Expansion{Status: graph.ExpansionPartial, Rank: graph.Rank{Time: i}, Reason: "nested", Children: whole(i), Descendants: whole(i + 1)}
+	n.Parent = graph.Link{Status: graph.Missing, Reason: "r", ID: "p", ClientID: "c", SenderID: "s", CreatedAt: i}
+	n.Root = graph.Link{Status: graph.Resolved, ID: "root"}
 	n.Thread = "thread"
-	n.Depth, n.Answer, n.Hint, n.Alias, n.AliasTime = uint8(i), links.Answer{Status: links.Deleted, Reason: "why"}, i, "alias", i
-	n.Published = links.Published{Version: i + 1, Edited: -i, State: 1, Digest: ^uint64(i), Cut: i%11 == 0, Body: links.Place{Offset: i, No: uint32(i)}}
-	n.Changed()
+	n.Depth, n.Answer, n.Hint, n.Owner, n.OwnerTime = uint8(i), graph.Answer{Status: graph.Deleted, Reason: "why"}, i, "owner", i
+	n.Published = store.Published{Version: i + 1, Edited: -i, State: 1, Digest: ^uint64(i), Cut: i%11 == 0, Value: store.Place{Offset: i, No: uint32(i)}}
+	n.Changed = true
 }
 
-func key(id string) links.Key { return links.Key("\x00\x00\x00\x01m" + id) }
+func key(id string) graph.Key { return graph.Key("\x00\x00\x00\x01m" + id) }
 
-func put(t testing.TB, p *links.Partition, id string, i int64) {
+func put(t testing.TB, p *store.Partition, id string, i int64) {
 	t.Helper()
-	n, err := p.Node(key(id))
+	n, err := p.Record(key(id))
 	if err != nil {
 		t.Fatal(err)
 	}
 	fill(n, i)
 }
 
-func expect(t testing.TB, p *links.Partition, id string, i int64, there bool) {
+func expect(t testing.TB, p *store.Partition, id string, i int64, there bool) {
 	t.Helper()
-	want := &links.Node{Depth: 255}
+	want := &store.Record{Node: *graph.NewNode()}
 	if there {
-		want = &links.Node{}
+		want = &store.Record{}
 		fill(want, i)
 	}
-	got, err := p.Node(key(id))
-	if err != nil || fmt.Sprintf("%+v", plain(got)) != fmt.Sprintf("%+v", plain(want)) {
-		t.Errorf("node %q: %+v, %v; want %+v", id, plain(got), err, plain(want))
+	got, err := p.Record(key(id))
+	if err != nil || plain(got) != plain(want) {
+		t.Errorf("node %q: %s, %v; want %s", id, plain(got), err, plain(want))
 	}
 }
 
 // plain is a node as text with its pointers followed.
-func plain(n *links.Node) string {
-	b, err := json.Marshal(n)
+func plain(n *store.Record) string {
+	unmarked := *n
+	unmarked.Changed = false
+	b, err := json.Marshal(unmarked)
 	if err != nil {
 		return err.Error()
 	}
 	return string(b)
 }
 
-func setKind(t testing.TB, p *links.Partition, conversation, kind string) {
+func setKind(t testing.TB, p *store.Partition, conversation, kind string) {
 	t.Helper()
 	c, err := p.Conversation(conversation)
 	if err == nil {
@@ -128,7 +131,7 @@ func setKind(t testing.TB, p *links.Partition, conversation, kind string) {
 	}
 }
 
-func expectKind(t testing.TB, p *links.Partition, conversation, want string) {
+func expectKind(t testing.TB, p *store.Partition, conversation, want string) {
 	t.Helper()
 	c, err := p.Conversation(conversation)
 	if err != nil || c.Kind != want {
@@ -136,7 +139,7 @@ func expectKind(t testing.TB, p *links.Partition, conversation, want string) {
 	}
 }
 
-func expectApplied(t testing.TB, p *links.Partition, want links.Applied, there bool) {
+func expectApplied(t testing.TB, p *store.Partition, want store.Applied, there bool) {
 	t.Helper()
 	if got, ok, err := p.Applied(); err != nil || ok != there || got != want {
 		t.Errorf("applied %+v, %v, %v; want %+v, %v", got, ok, err, want, there)
@@ -147,16 +150,16 @@ func TestEntriesRoundTrip(t *testing.T) {
 	dir := t.TempDir()
 	ix := open(t, dir)
 	p := ix.Partition(3)
-	expectApplied(t, p, links.Applied{}, false)
+	expectApplied(t, p, store.Applied{}, false)
 	expect(t, p, "a", 0, false)
 	expectKind(t, p, "c", "")
 	for i, id := range []string{"a", "", "ab", "a\x00", "你好", strings.Repeat("x", 5000)} {
 		put(t, p, id, int64(i))
 	}
 	setKind(t, p, "c", "GROUP")
-	expect(t, p, "ab", 2, true) // from the batch in hand
+	expect(t, p, "ab", 2, true) // pending
 	expectKind(t, p, "c", "GROUP")
-	at := links.Applied{Offset: 1 << 40, PageOffset: -1, PageID: ""}
+	at := store.Applied{Offset: 1 << 40, PageOffset: -1, PageID: ""}
 	apply(t, p, at)
 	p.Close()
 	shut(t, ix)
@@ -168,16 +171,16 @@ func TestEntriesRoundTrip(t *testing.T) {
 	}
 	expect(t, p, "b", 0, false)
 	expectKind(t, p, "c", "GROUP")
-	at = links.Applied{Offset: 7, PageOffset: 6, PageID: "0123"}
+	at = store.Applied{Offset: 7, PageOffset: 6, PageID: "0123"}
 	apply(t, p, at)
 	expectApplied(t, p, at, true)
 }
 
-func TestDiscardDropsTheBatchInHand(t *testing.T) {
+func TestDiscardDropsWhatIsPending(t *testing.T) {
 	p := open(t, t.TempDir()).Partition(0)
 	defer p.Close()
 	put(t, p, "a", 1)
-	apply(t, p, links.Applied{Offset: 1})
+	apply(t, p, store.Applied{Offset: 1})
 	put(t, p, "a", 2)
 	put(t, p, "b", 3)
 	setKind(t, p, "c", "P2P")
@@ -185,21 +188,21 @@ func TestDiscardDropsTheBatchInHand(t *testing.T) {
 	expect(t, p, "a", 1, true)
 	expect(t, p, "b", 0, false)
 	expectKind(t, p, "c", "")
-	apply(t, p, links.Applied{Offset: 2})
+	apply(t, p, store.Applied{Offset: 2})
 	expect(t, p, "b", 0, false)
 }
 
 func TestPartitionsAreApart(t *testing.T) {
 	ix := open(t, t.TempDir())
 	ids := []int32{0, 1, 2, 255, 256, 1<<31 - 1}
-	parts := map[int32]*links.Partition{}
+	parts := map[int32]*store.Partition{}
 	for _, id := range ids {
 		p := ix.Partition(id)
 		defer p.Close()
 		parts[id] = p
 		put(t, p, "a", int64(id))
 		setKind(t, p, "c", fmt.Sprint(id))
-		apply(t, p, links.Applied{Offset: int64(id)})
+		apply(t, p, store.Applied{Offset: int64(id)})
 	}
 	gone := map[int32]bool{}
 	for _, drop := range []int32{1, 255, 1<<31 - 1} {
@@ -209,12 +212,12 @@ func TestPartitionsAreApart(t *testing.T) {
 		gone[drop] = true
 		for _, id := range ids {
 			if gone[id] {
-				expectApplied(t, parts[id], links.Applied{}, false)
+				expectApplied(t, parts[id], store.Applied{}, false)
 				expect(t, parts[id], "a", 0, false)
 				expectKind(t, parts[id], "c", "")
 				continue
 			}
-			expectApplied(t, parts[id], links.Applied{Offset: int64(id)}, true)
+			expectApplied(t, parts[id], store.Applied{Offset: int64(id)}, true)
 			expect(t, parts[id], "a", int64(id), true)
 			expectKind(t, parts[id], "c", fmt.Sprint(id))
 		}
@@ -257,7 +260,7 @@ func TestCrashLeavesAWholePast(t *testing.T) {
 			put(t, p, fmt.Sprint(i), n)
 		}
 		setKind(t, p, "c", fmt.Sprint(n))
-		apply(t, p, links.Applied{Offset: n, PageOffset: n - 1, PageID: fmt.Sprint(n)})
+		apply(t, p, store.Applied{Offset: n, PageOffset: n - 1, PageID: fmt.Sprint(n)})
 	}
 	// What is not synced reaches the file by and by.
 	for logged := int64(0); logged < 200_000; {
@@ -305,7 +308,7 @@ func TestCrashLeavesAWholePast(t *testing.T) {
 		if ok {
 			kind := fmt.Sprint(a.Offset)
 			want = a.Offset
-			expectApplied(t, q, links.Applied{Offset: a.Offset, PageOffset: a.Offset - 1, PageID: kind}, true)
+			expectApplied(t, q, store.Applied{Offset: a.Offset, PageOffset: a.Offset - 1, PageID: kind}, true)
 			expectKind(t, q, "c", kind)
 		}
 		for i := range width {
@@ -350,7 +353,7 @@ func TestDirectoryThatIsHeldIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := links.Open(dir, discard()); err == nil || !strings.Contains(err.Error(), "NORMALIZER_STATE_DIR") || !strings.Contains(err.Error(), dir) {
+	if _, err := store.Open(dir, discard()); err == nil || !strings.Contains(err.Error(), "NORMALIZER_STATE_DIR") || !strings.Contains(err.Error(), dir) {
 		t.Errorf("a second process: %v", err)
 	}
 	if after, err := os.ReadDir(dir); err != nil || len(after) != len(before) {
@@ -363,7 +366,7 @@ func TestDirectoryThatIsHeldIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	ix := open(t, dir) // its end gives the directory back, closed or not
-	if _, err := links.Open(dir, discard()); err == nil || !strings.Contains(err.Error(), "NORMALIZER_STATE_DIR") {
+	if _, err := store.Open(dir, discard()); err == nil || !strings.Contains(err.Error(), "NORMALIZER_STATE_DIR") {
 		t.Errorf("a second opening by the same process: %v", err)
 	}
 	shut(t, ix)
@@ -376,7 +379,7 @@ func TestPlacesThatAreNoDirectory(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, dir := range []string{file, filepath.Join(file, "below")} {
-		if _, err := links.Open(dir, discard()); err == nil || !strings.Contains(err.Error(), "NORMALIZER_STATE_DIR") || !strings.Contains(err.Error(), dir) {
+		if _, err := store.Open(dir, discard()); err == nil || !strings.Contains(err.Error(), "NORMALIZER_STATE_DIR") || !strings.Contains(err.Error(), dir) {
 			t.Errorf("%s: %v", dir, err)
 		}
 	}
@@ -392,7 +395,7 @@ func TestAnotherLayoutIsDropped(t *testing.T) {
 	ix := open(t, dir)
 	p := ix.Partition(0)
 	put(t, p, "a", 1)
-	apply(t, p, links.Applied{Offset: 9})
+	apply(t, p, store.Applied{Offset: 9})
 	p.Close()
 	shut(t, ix)
 	if err := os.WriteFile(filepath.Join(dir, "LAYOUT"), []byte("of another time"), 0o600); err != nil {

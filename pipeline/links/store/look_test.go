@@ -1,6 +1,6 @@
 //go:build linux || darwin || freebsd
 
-package links_test
+package store_test
 
 import (
 	"log/slog"
@@ -10,21 +10,21 @@ import (
 	"strings"
 	"testing"
 
-	"chatlake/pipeline/links"
+	"chatlake/pipeline/links/store"
 )
 
 // TestLookChangesNothing: whatever is looked at, there or not.
 func TestLookChangesNothing(t *testing.T) {
 	base := t.TempDir()
 	dir := filepath.Join(base, "a", "b")
-	f, err := links.Look(dir)
+	f, err := store.Look(dir)
 	if err != nil || f.Exists || !f.Writable || f.In != base || f.Free <= 0 || f.Holder != 0 {
 		t.Errorf("not there: %+v, %v", f, err)
 	}
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		t.Fatal(err)
 	}
-	f, err = links.Look(dir)
+	f, err = store.Look(dir)
 	if err != nil || !f.Exists || !f.Writable || !f.Mine || f.Owner != os.Geteuid() || f.Mode.Perm() != 0o750 || f.Holder != 0 {
 		t.Errorf("empty: %+v, %v", f, err)
 	}
@@ -35,10 +35,10 @@ func TestLookChangesNothing(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := links.Look(file); err == nil {
+	if _, err := store.Look(file); err == nil {
 		t.Error("a file is a directory")
 	}
-	if _, err := links.Look(filepath.Join(file, "below")); err == nil {
+	if _, err := store.Look(filepath.Join(file, "below")); err == nil {
 		t.Error("a directory could be made below a file")
 	}
 }
@@ -48,7 +48,7 @@ const holdVariable = "CHATLAKE_TEST_HOLD"
 // TestLookNamesTheHolder: another process has the index open; that it is looked at does not take it away.
 func TestLookNamesTheHolder(t *testing.T) {
 	if dir := os.Getenv(holdVariable); dir != "" { // the other process
-		ix, err := links.Open(dir, slog.New(slog.DiscardHandler))
+		ix, err := store.Open(dir, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,13 +78,13 @@ func TestLookNamesTheHolder(t *testing.T) {
 		t.Fatalf("the other process says %q, %v", said, err)
 	}
 	for range 2 {
-		if f, err := links.Look(dir); err != nil || f.Holder != other.Process.Pid {
+		if f, err := store.Look(dir); err != nil || f.Holder != other.Process.Pid {
 			t.Errorf("held by %d, not %d: %v", f.Holder, other.Process.Pid, err)
 		}
 	}
 	_ = in.Close()
 	_ = other.Wait() // its own failures are on its output
-	if f, err := links.Look(dir); err != nil || f.Holder != 0 {
+	if f, err := store.Look(dir); err != nil || f.Holder != 0 {
 		t.Errorf("after its end: %+v, %v", f, err)
 	}
 }

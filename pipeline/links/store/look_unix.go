@@ -1,6 +1,6 @@
 //go:build linux || darwin || freebsd
 
-package links
+package store
 
 import (
 	"errors"

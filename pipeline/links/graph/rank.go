@@ -1,9 +1,9 @@
-package links
+package graph
 
-// Rank orders the readings of one record. The first in order stands: what says DELETED before RECALLED before NORMAL, then
-// the highest time of its own, then the better source, then the page that was read last.
+// Rank orders the readings of one record. The first in order wins: by state, then the highest time of its own, then the
+// better source, then the page that was read last.
 type Rank struct {
-	State   uint8  // 2 DELETED, 1 RECALLED, 0 NORMAL
+	State   State
 	Highest int64  // highest create, edit and recall time of the reading, in milliseconds
 	Source  uint8  // 0 chat or conversation list, 1 thread list, 2 any other call
 	Time    int64  // ce_time of the page, in milliseconds
@@ -11,7 +11,17 @@ type Rank struct {
 	Place   uint32 // in the page
 }
 
-// Before reports whether r stands before o.
+// State is that of a message; a higher one is never undone.
+type State uint8
+
+// States of a message.
+const (
+	StateNormal State = iota
+	StateRecalled
+	StateDeleted
+)
+
+// Before reports whether r wins over o.
 func (r Rank) Before(o Rank) bool {
 	switch {
 	case r.State != o.State:

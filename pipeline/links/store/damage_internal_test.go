@@ -1,4 +1,4 @@
-package links
+package store
 
 import (
 	"bytes"
@@ -28,7 +28,7 @@ var damages = map[string]func(chance *rand.Rand, b []byte) []byte{
 }
 
 // TestDamageIsNoticed damages each kind of file in each way. What is read afterwards is a whole past, or an error with what
-// happens next, after which the cache is empty; never a part.
+// happens next, after which the index is empty; never a part.
 func TestDamageIsNoticed(t *testing.T) {
 	sound := t.TempDir()
 	for range 3 {
@@ -87,11 +87,11 @@ func TestDamageIsNoticed(t *testing.T) {
 	}
 }
 
-// reads looks at a cache in a process of its own, since some damage ends it, and again where that was the end.
+// reads looks at an index in a process of its own, since some damage ends it, and again where that was the end.
 func reads(t *testing.T, name, dir string) string {
 	t.Helper()
 	look := func() (code int, out string) {
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestReadsACache$", "-test.timeout=30s")
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestReadsAnIndex$", "-test.timeout=30s")
 		cmd.Env = append(os.Environ(), readDir+"="+dir)
 		b, _ := cmd.CombinedOutput() // its code is given
 		return cmd.ProcessState.ExitCode(), string(b)
@@ -117,8 +117,8 @@ func reads(t *testing.T, name, dir string) string {
 
 const readDir = "CHATLAKE_TEST_READ_DIR"
 
-// TestReadsACache is the process that looks: it ends with 3 after an error, 4 where all is whole, 5 where nothing is there.
-func TestReadsACache(t *testing.T) {
+// TestReadsAnIndex is the process that looks: it ends with 3 after an error, 4 where all is whole, 5 where nothing is there.
+func TestReadsAnIndex(t *testing.T) {
 	dir := os.Getenv(readDir)
 	if dir == "" {
 		t.Skip("runs in a process of its own, started by TestDamageIsNoticed")
@@ -138,14 +138,14 @@ func TestReadsACache(t *testing.T) {
 		end(err)
 	}
 	for i := range max(a.Offset, 240) {
-		n, err := p.Node(nodeOf(i))
+		n, err := p.Record(nodeOf(i))
 		if err != nil {
 			end(err)
 		}
 		if (n.Published.Version == i+1) != (i < a.Offset) {
 			t.Fatalf("node %d: version %d, applied up to %d", i, n.Published.Version, a.Offset)
 		}
-		b, err := p.get(p.at(keyBody, Place{Offset: i}.text()))
+		b, err := p.table.get(p.table.at(keyValue, Place{Offset: i}.text()))
 		if err != nil {
 			end(err)
 		}

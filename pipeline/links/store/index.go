@@ -1,11 +1,10 @@
-// Package links ties messages to each other and keeps what that takes: what was published of each record, what its
-// readings said, who links to whom, and what the platform answered about messages that no page shows. It is a cache on
-// disk of what the raw topic says; it does not know how it is read.
+// Package store keeps a graph of links on disk, and beside it what was published of each record and how far all that holds.
+// It is a cache of what the topics say; it does not know the rules of links, nor how topics are read.
 //
-// The order of writes: the transaction that publishes messages and commits the raw offset comes first, the cache
-// follows, with the offset up to which it holds. So a crash leaves the cache behind the topic, never ahead; what is
-// missing is read again without publishing. A cache that is ahead, or of another topic, is dropped and built anew.
-package links
+// The order of writes: the transaction that publishes messages and commits the raw offset comes first, the index follows,
+// with the offset up to which it holds. So a crash leaves the index behind the topic, never ahead; what is missing is read
+// again without publishing. An index that is ahead, or of another topic, is dropped and rebuilt.
+package store
 
 import (
 	"errors"
@@ -24,11 +23,11 @@ import (
 	"chatlake/schemas"
 )
 
-// layout is the version of keys and values; another one on disk is dropped and built anew. Messages are kept as they were
+// layout is the version of keys and values; another one on disk is dropped and rebuilt. Messages are kept as they were
 // encoded, so their schema is a part of it.
 var layout = "4 " + schemas.MessageSchema.Sum()
 
-// Index is the cache of one process, over all its partitions.
+// Index is the index of one process, over all its partitions.
 type Index struct {
 	db    *pebble.DB
 	lock  *pebble.Lock
@@ -67,10 +66,10 @@ func unusable(dir string, err error) error {
 		return unwritable(dir, err)
 	}
 	return fmt.Errorf("state directory %s cannot be opened: each process needs its own NORMALIZER_STATE_DIR; "+
-		"one that nobody uses may be deleted, it is built anew from the topics: %w", dir, err)
+		"one that nobody uses may be deleted, it is rebuilt from the topics: %w", dir, err)
 }
 
-// open opens the cache; one that turns out to be damaged is dropped, and made again.
+// open opens the index; one that turns out to be damaged is dropped, and made again.
 func open(dir string, lock *pebble.Lock, logger *slog.Logger) (*Index, error) {
 	made, err := matches(dir)
 	if err != nil {
@@ -97,7 +96,7 @@ func refused(err error) bool {
 	return broken(err) || !errors.As(err, &system) || system == syscall.ENOENT
 }
 
-// open opens the files, or makes them where there are none: without its manifest's marker a damaged cache looks like none,
+// open opens the files, or makes them where there are none: without its manifest's marker a damaged index looks like none,
 // and would be half of what it was.
 func (d *disk) open(lock *pebble.Lock, made bool) (*Index, error) {
 	cache := pebble.NewCache(blockCache)
@@ -120,7 +119,7 @@ func (d *disk) open(lock *pebble.Lock, made bool) (*Index, error) {
 // mark is the file that holds the layout.
 const mark = "LAYOUT"
 
-// matches drops what an older layout left, and reports whether there is nothing now.
+// matches drops what another layout left, and reports whether there is nothing now.
 func matches(dir string) (empty bool, err error) {
 	b, err := os.ReadFile(filepath.Join(dir, mark))
 	if err == nil && string(b) == layout {
@@ -135,7 +134,7 @@ func matches(dir string) (empty bool, err error) {
 			return false, fmt.Errorf("state directory %s: %w", dir, err)
 		}
 		for _, e := range entries {
-			if !e.IsDir() && e.Name() != "LOCK" && e.Name() != mark { // the mark stands until all else is gone
+			if !e.IsDir() && e.Name() != "LOCK" && e.Name() != mark { // the mark goes last
 				if err := os.Remove(filepath.Join(dir, e.Name())); err != nil {
 					return false, fmt.Errorf("state directory %s: %w", dir, err)
 				}
@@ -148,8 +147,8 @@ func matches(dir string) (empty bool, err error) {
 	return true, nil
 }
 
-// sync makes what was written durable every few seconds: until then a kill loses it from the cache, which costs reading
-// some pages again, nothing else.
+// sync makes what was written durable every few seconds: until then a kill loses it, which costs reading some pages
+// again, nothing else.
 func (ix *Index) sync() {
 	t := time.NewTicker(3 * time.Second)
 	defer t.Stop()
@@ -174,13 +173,6 @@ func (ix *Index) Close() error {
 		}
 	})
 	return err
-}
-
-func (p *Partition) fail(what string, err error) error {
-	if broken(err) {
-		return condemn(p.ix.dir, fmt.Errorf("%s: %w", what, err))
-	}
-	return fmt.Errorf("state directory %s: %s: %w", p.ix.dir, what, err)
 }
 
 // quiet sends what Pebble says to the log of the program, as a library's. What fails for good comes by another way: see disk.
