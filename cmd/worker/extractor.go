@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"time"
 
-	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/kafka"
 	"chatlake/pipeline/extract"
 	"chatlake/schemas"
@@ -15,7 +15,7 @@ import (
 // Extractor is the first stage, wired.
 type Extractor struct {
 	Connection *Connection
-	Pacer      *connectors.Pacer
+	Pacer      *api.Pacer
 	Stage      *extract.Extractor
 	settings   ExtractorSettings
 	once       bool
@@ -33,7 +33,7 @@ func NewExtractor(ctx context.Context, s ExtractorSettings, once bool, logger *s
 		_ = n.Client.Close() // the first error is the one that matters
 		return nil, err
 	}
-	pacer := connectors.NewPacer(s.quotas())
+	pacer := api.NewPacer(s.quotas())
 	pacer.SetShare(0, n.Partitions) // nothing is asked before partitions are owned
 	e := &Extractor{
 		Connection: n, Pacer: pacer, settings: s, once: once,

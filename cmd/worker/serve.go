@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"chatlake/connectors"
+	"chatlake/connectors/api"
 )
 
 // Time-outs and limits of the server: a client that says nothing, or no end, is let go of. Who scrapes once in a while
@@ -109,12 +109,12 @@ func (e *Extractor) collectors() []prometheus.Collector {
 }
 
 // budget tells how the quota of one API stands.
-func (e *Extractor) budget(api string) []prometheus.Collector {
-	labels := prometheus.Labels{"api": api}
-	now := func(of func(connectors.Budget) float64) func() float64 {
+func (e *Extractor) budget(name string) []prometheus.Collector {
+	labels := prometheus.Labels{"api": name}
+	now := func(of func(api.Budget) float64) func() float64 {
 		return func() float64 {
 			for _, b := range e.Pacer.Snapshot() {
-				if b.API == api {
+				if b.API == name {
 					return of(b)
 				}
 			}
@@ -124,13 +124,13 @@ func (e *Extractor) budget(api string) []prometheus.Collector {
 	return []prometheus.Collector{
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "chatlake_extractor_calls_last_minute", Help: "API calls let through in the last minute.", ConstLabels: labels,
-		}, now(func(b connectors.Budget) float64 { return float64(b.Recent) })),
+		}, now(func(b api.Budget) float64 { return float64(b.Recent) })),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "chatlake_extractor_quota_part", Help: "Part of the app's quota that this process paces at, 0 to 1.", ConstLabels: labels,
-		}, now(func(b connectors.Budget) float64 { return b.Part })),
+		}, now(func(b api.Budget) float64 { return b.Part })),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "chatlake_extractor_throttled_total", Help: "Calls that the platform throttled.", ConstLabels: labels,
-		}, now(func(b connectors.Budget) float64 { return float64(b.Throttled) })),
+		}, now(func(b api.Budget) float64 { return float64(b.Throttled) })),
 	}
 }
 

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
-	"chatlake/connectors"
+	"chatlake/connectors/api"
 )
 
 // told is what an extractor puts beside the offsets that it commits, for operators: what its process asked of the platforms in
@@ -20,10 +20,10 @@ type told struct {
 // teller gives what an extractor tells.
 type teller struct {
 	process string
-	pacer   *connectors.Pacer
+	pacer   *api.Pacer
 }
 
-func newTeller(pacer *connectors.Pacer) *teller {
+func newTeller(pacer *api.Pacer) *teller {
 	return &teller{process: rand.Text()[:12], pacer: pacer}
 }
 

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
+	"chatlake/connectors/decode"
 )
 
 // DefaultBaseURL is where Feishu's API lives; Lark's is https://open.larksuite.com.
@@ -37,7 +39,7 @@ type Config struct {
 	// Client makes the requests, without following redirects or keeping cookies; nil: one that honours HTTPS_PROXY and trusts
 	// RootCAs.
 	Client *http.Client
-	// RootCAs are the authorities that a client of our own trusts, see connectors.Trust; nil: the system's.
+	// RootCAs are the authorities that a client of our own trusts, see api.Trust; nil: the system's.
 	RootCAs *x509.CertPool
 	Logger  *slog.Logger // nil: none
 }
@@ -73,14 +75,14 @@ type caller struct {
 	client        *http.Client
 	base, agent   string
 	appID, secret string
-	pacer         *connectors.Pacer // of the token endpoint
+	pacer         *api.Pacer // of the token endpoint
 	tokens        *tokens
 	stubborn      stubborn
 }
 
 // NewCall gives calls with the app's tenant access token, which it fetches, keeps fresh and, when it is refused,
 // replaces once. Each call is one attempt, or two where the token was refused, as Calls of its outcome tells; waiting
-// and trying again are for connectors.Pace and connectors.Retry. Bodies come back as they were sent. Errors are
+// and trying again are for api.Pace and api.Retry. Bodies come back as they were sent. Errors are
 // *connectors.Error, classed by endpoint and code, or ctx's; they hold neither the secret nor a token.
 func NewCall(cfg Config) connectors.Call { return newCaller(cfg).call }
 
@@ -88,10 +90,10 @@ func NewCall(cfg Config) connectors.Call { return newCaller(cfg).call }
 // *connectors.Error, ClassFatal where the credentials are refused, or ctx's.
 func Authenticate(ctx context.Context, cfg Config) error {
 	c := newCaller(cfg)
-	call := connectors.Retry(func(ctx context.Context, _ connectors.Request) (*connectors.Response, error) {
+	call := api.Retry(func(ctx context.Context, _ connectors.Request) (*connectors.Response, error) {
 		_, _, err := c.fetchToken(ctx)
 		return &connectors.Response{}, err
-	}, connectors.Policy{Logger: cfg.Logger})
+	}, api.Policy{Logger: cfg.Logger})
 	_, err := call(ctx, connectors.Request{API: tokenAPI, Method: http.MethodPost, Path: tokenPath})
 	return err
 }
@@ -107,12 +109,12 @@ func newCaller(cfg Config) *caller {
 	}
 	client := cfg.Client
 	if client == nil {
-		client = &http.Client{Transport: connectors.TrustingTransport(cfg.RootCAs)}
+		client = &http.Client{Transport: api.TrustingTransport(cfg.RootCAs)}
 	}
 	c := &caller{
-		client: connectors.APIClient(client), base: strings.TrimRight(base, "/"), agent: cfg.ConnectorVersion,
+		client: api.NewClient(client), base: strings.TrimRight(base, "/"), agent: cfg.ConnectorVersion,
 		appID: cfg.AppID, secret: cfg.AppSecret,
-		pacer: connectors.NewPacer(map[string]connectors.Quota{tokenAPI: tokenQuota}),
+		pacer: api.NewPacer(map[string]connectors.Quota{tokenAPI: tokenQuota}),
 	}
 	c.tokens = &tokens{fetch: c.fetchToken, log: log.With("app", cfg.AppID)}
 	return c
@@ -208,7 +210,7 @@ func (c *caller) send(ctx context.Context, r *connectors.Request, show credentia
 	if show.token != "" {
 		req.Header.Set("Authorization", "Bearer "+show.token)
 	}
-	a := connectors.Exchange(c.client, req)
+	a := api.Exchange(c.client, req)
 	if ctx.Err() != nil && a.Err != nil {
 		return nil, ctx.Err()
 	}
@@ -226,7 +228,7 @@ func (c *caller) send(ctx context.Context, r *connectors.Request, show credentia
 }
 
 // judge fills in the answer's code and gives the error that it means, nil where all is well.
-func (c *caller) judge(r *connectors.Request, a *connectors.Reply, resp *connectors.Response) *connectors.Error {
+func (c *caller) judge(r *connectors.Request, a *api.Reply, resp *connectors.Response) *connectors.Error {
 	if a.TooLarge {
 		resp.Body = nil // a part of a body is no body
 		if !a.Object() {
@@ -234,13 +236,13 @@ func (c *caller) judge(r *connectors.Request, a *connectors.Reply, resp *connect
 		}
 		resp.Error = connectors.CodeTooLarge
 		return &connectors.Error{
-			Class: connectors.ClassItem, Code: connectors.CodeTooLarge, Message: "the body is refused", Err: refuseBody(r, a.Body, connectors.ErrTooLarge),
+			Class: connectors.ClassItem, Code: connectors.CodeTooLarge, Message: "the body is refused", Err: refuseBody(r, a.Body, api.ErrTooLarge),
 		}
 	}
 	if a.Err != nil {
 		return c.broken(a)
 	}
-	p := parsers.Get().(*connectors.Parser)
+	p := parsers.Get().(*decode.Parser)
 	defer parsers.Put(p)
 	envelope, err := p.Parse(a.Body)
 	if err != nil && json.Valid(a.Body) {
@@ -275,7 +277,7 @@ func (c *caller) judge(r *connectors.Request, a *connectors.Reply, resp *connect
 
 // broken is the error of an answer that did not come, or not whole. It keeps the words of the cause only: those may
 // have to be redacted, and an attempt that ran out of its own time must not look like the caller's context.
-func (c *caller) broken(a *connectors.Reply) *connectors.Error {
+func (c *caller) broken(a *api.Reply) *connectors.Error {
 	e := &connectors.Error{Class: connectors.ClassUnavailable}
 	if a.Status == http.StatusTooManyRequests {
 		e.Class, e.RetryAfter = connectors.ClassThrottled, reset(a)
@@ -289,7 +291,7 @@ func (c *caller) broken(a *connectors.Reply) *connectors.Error {
 }
 
 // unreadable is the error of a body that is not the platform's envelope, such as a gateway's page in HTML.
-func (c *caller) unreadable(a *connectors.Reply) *connectors.Error {
+func (c *caller) unreadable(a *api.Reply) *connectors.Error {
 	e := &connectors.Error{Class: connectors.ClassUnavailable}
 	e.Code, e.Message = a.Strange("FEISHU_BASE_URL")
 	e.Message = c.redact(e.Message)
@@ -302,7 +304,7 @@ func (c *caller) unreadable(a *connectors.Reply) *connectors.Error {
 
 // said is the platform's own words about an error, in one short line: its msg, and what it says of missing permissions
 // and wrong parameters.
-func (c *caller) said(envelope connectors.JSON) string {
+func (c *caller) said(envelope decode.JSON) string {
 	msg, _ := envelope.Get("msg").Str()
 	words := []string{strconv.Quote(c.excerpt(msg, 300))}
 	if msg == "" {
@@ -338,4 +340,4 @@ func (c *caller) redact(s string) string {
 	return c.tokens.redact(s)
 }
 
-var parsers = sync.Pool{New: func() any { return new(connectors.Parser) }}
+var parsers = sync.Pool{New: func() any { return new(decode.Parser) }}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"chatlake/connectors"
+	"chatlake/connectors/decode"
 )
 
 // ChatsListAPI names the endpoint that lists the bot's chats, in errors and budgets. Its answers are no pages: they belong
@@ -99,7 +100,7 @@ func chatsAt(ctx context.Context, call connectors.Call, token string) (chatsPage
 
 // readChats reads a body whose code is 0. It reports false where the body does not say whether there is more.
 func readChats(body []byte) (page chatsPage, ok bool) {
-	p := parsers.Get().(*connectors.Parser)
+	p := parsers.Get().(*decode.Parser)
 	defer parsers.Put(p)
 	v, err := p.Parse(body)
 	data := v.Get("data")
@@ -107,14 +108,14 @@ func readChats(body []byte) (page chatsPage, ok bool) {
 		return page, false
 	}
 	items := data.Get("items")
-	if items.Told() && items.Kind() != connectors.Array {
+	if items.Told() && items.Kind() != decode.Array {
 		return page, false
 	}
 	for i := range items.Len() {
 		item := items.At(i)
-		name, _ := connectors.Valid(item.Get("name").Word())
-		status, _ := connectors.Valid(item.Get("chat_status").Word())
-		c := Chat{ID: item.Get("chat_id").Word(), Name: connectors.Shorten(name, maxName), Status: connectors.Shorten(status, maxName)}
+		name, _ := decode.Valid(item.Get("name").Word())
+		status, _ := decode.Valid(item.Get("chat_status").Word())
+		c := Chat{ID: item.Get("chat_id").Word(), Name: decode.Shorten(name, maxName), Status: decode.Shorten(status, maxName)}
 		page.chats = append(page.chats, c)
 		page.items = append(page.items, entry{id: c.ID})
 	}

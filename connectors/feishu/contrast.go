@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/schemas"
 )
 
@@ -78,7 +79,7 @@ func (o *others) than(api, id string) string {
 
 // contrast makes a call about one message or chat. Where an internal error does not say whether it is about that one or about
 // the platform, it asks for another one, which a page shows, and then once more for this one: if only this one fails,
-// connectors.Retry makes the error ClassSticky. It does so too while the API is out: a few messages that always fail look
+// api.Retry makes the error ClassSticky. It does so too while the API is out: a few messages that always fail look
 // like an outage, and only one that does not fail ends it.
 func (w *walk) contrast(ctx context.Context, r connectors.Request) (*connectors.Response, error) {
 	resp, err := w.call(ctx, r)
@@ -95,7 +96,7 @@ func (w *walk) contrast(ctx context.Context, r connectors.Request) (*connectors.
 	if r.API == schemas.FeishuChatsGet {
 		other = getChat(id)
 	}
-	answer, failed := w.call(connectors.WithProbe(ctx, connectors.ScopeOf(&other)), other)
+	answer, failed := w.call(api.WithProbe(ctx, api.ScopeOf(&other)), other)
 	switch o := errorOf(failed); {
 	case failed == nil:
 		calls += answer.Calls
@@ -124,7 +125,7 @@ func (w *walk) contrast(ctx context.Context, r connectors.Request) (*connectors.
 // drop gives back the room of a body that no page keeps.
 func drop(ctx context.Context, resp *connectors.Response) {
 	if resp != nil {
-		connectors.AllowanceOf(ctx).Give(len(resp.Body))
+		api.AllowanceOf(ctx).Give(len(resp.Body))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/schemas"
 )
 
@@ -61,9 +62,9 @@ const (
 // memory is what a walk keeps in Position.Memory: what it has seen since the last start or resumption. It is a value that
 // no later page changes, so that a page may be read again from the position before it.
 type memory struct {
-	guard   connectors.Guard
+	guard   api.Guard
 	refused resumption
-	size    connectors.PageSize
+	size    api.PageSize
 }
 
 // memoryOf takes up the memory of a position; without one counting begins with its page token.

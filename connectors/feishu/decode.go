@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -34,14 +35,14 @@ type Decoder struct{ r reader }
 
 // reader is what a Decoder works with.
 type reader struct {
-	connectors.Draft
-	envelope connectors.Parser    // the page
-	one      connectors.Parser    // single items of a page that is not JSON as a whole
-	content  connectors.Parser    // body.content
-	nested   [2]connectors.Parser // texts that body.content holds as strings, one in another
-	pointers []string             // "/data/items/N"
-	record   []byte               // scratch for record ids
-	day      int64                // of date, in days since 1970
+	decode.Draft
+	envelope decode.Parser    // the page
+	one      decode.Parser    // single items of a page that is not JSON as a whole
+	content  decode.Parser    // body.content
+	nested   [2]decode.Parser // texts that body.content holds as strings, one in another
+	pointers []string         // "/data/items/N"
+	record   []byte           // scratch for record ids
+	day      int64            // of date, in days since 1970
 	date     string
 
 	forwards forwards
@@ -113,7 +114,7 @@ func (d *reader) decode(page *schemas.Page, out *connectors.Decoded) (refused st
 	}
 	d.page, d.at = page, at
 	d.Inspect(page.Body)
-	d.Plain = !connectors.HasUnits(page.Body)
+	d.Plain = !decode.HasUnits(page.Body)
 	switch page.Type {
 	case schemas.FeishuMessagesList, schemas.FeishuMessagesGet:
 		refused = d.messages(out)
@@ -142,12 +143,12 @@ func placeOf(page *schemas.Page) (place, bool) {
 	if !ok || !of || !hasID || tenant != other || tenant == "" || chat == "" {
 		return p, false
 	}
-	p.tenant, _ = connectors.Valid(schemas.Unpart(tenant))
+	p.tenant, _ = decode.Valid(schemas.Unpart(tenant))
 	p.kind = kind
-	p.id, _ = connectors.Valid(schemas.Unpart(id))
-	p.conversation, _ = connectors.Valid(schemas.Unpart(chat))
+	p.id, _ = decode.Valid(schemas.Unpart(id))
+	p.conversation, _ = decode.Valid(schemas.Unpart(chat))
 	p.recordPrefix = schemas.Part(schemas.Feishu) + "/" + schemas.Part(p.tenant) + "/"
-	p.app, _ = connectors.Valid(page.AppID)
+	p.app, _ = decode.Valid(page.AppID)
 	p.rank = connectors.FromOther
 	if page.Type == schemas.FeishuMessagesList {
 		p.rank = connectors.FromList
@@ -171,16 +172,16 @@ func (d *reader) messages(out *connectors.Decoded) (refused string) {
 	case err != nil:
 		// Not JSON as a whole: its items are read one by one, so that a broken one does not take the others with it.
 		var ok bool
-		if s.parts, ok = connectors.SplitArray(d.page.Body, maxPageItems, "data", "items"); !ok || len(s.parts) == 0 {
+		if s.parts, ok = decode.SplitArray(d.page.Body, maxPageItems, "data", "items"); !ok || len(s.parts) == 0 {
 			wrong = "body is " + err.Error()
 		}
-	case root.Kind() != connectors.Object:
+	case root.Kind() != decode.Object:
 		wrong = "body is " + root.Kind().String() + ", not an object"
 	case code != 0:
 		return strconv.FormatInt(code, 10)
-	case data.Told() && data.Kind() != connectors.Object:
+	case data.Told() && data.Kind() != decode.Object:
 		wrong = "data is " + data.Kind().String() + ", not an object"
-	case s.whole.Told() && s.whole.Kind() != connectors.Array:
+	case s.whole.Told() && s.whole.Kind() != decode.Array:
 		wrong = "data.items is " + s.whole.Kind().String() + ", not an array"
 	case s.whole.Len() > maxPageItems:
 		wrong = "data.items has more than " + strconv.Itoa(maxPageItems) + " items"
@@ -203,14 +204,14 @@ func (d *reader) messages(out *connectors.Decoded) (refused string) {
 
 // items are those of a page.
 type items struct {
-	whole connectors.JSON
+	whole decode.JSON
 	parts [][]byte // their texts, where the page is not JSON as a whole
 }
 
 func (s *items) len() int { return max(s.whole.Len(), len(s.parts)) }
 
 // peekItem gives item i, valid until the next is asked for.
-func (d *reader) peekItem(s *items, i int) (connectors.JSON, error) {
+func (d *reader) peekItem(s *items, i int) (decode.JSON, error) {
 	if s.parts == nil {
 		return s.whole.At(i), nil
 	}
@@ -218,7 +219,7 @@ func (d *reader) peekItem(s *items, i int) (connectors.JSON, error) {
 }
 
 // item is peekItem; one that cannot be read has failed.
-func (d *reader) item(s *items, i int, out *connectors.Decoded) (connectors.JSON, bool) {
+func (d *reader) item(s *items, i int, out *connectors.Decoded) (decode.JSON, bool) {
 	item, err := d.peekItem(s, i)
 	if err != nil {
 		d.failItem(out, i, classBadItem, "item is "+err.Error())
@@ -231,7 +232,7 @@ func (d *reader) failItem(out *connectors.Decoded, i int, class, message string)
 }
 
 // reading decodes item i of the page.
-func (d *reader) reading(out *connectors.Decoded, item connectors.JSON, i int) {
+func (d *reader) reading(out *connectors.Decoded, item decode.JSON, i int) {
 	n := len(out.Readings)
 	out.Readings = slices.Grow(out.Readings, 1)[:n+1]
 	r := &out.Readings[n]
@@ -253,7 +254,7 @@ func (d *reader) reading(out *connectors.Decoded, item connectors.JSON, i int) {
 	}
 	r.Source = d.at.rank
 	if chat != "" && chat != d.at.conversation {
-		chat, _ = connectors.Valid(chat)
+		chat, _ = decode.Valid(chat)
 		if r.OtherConversation = chat != d.at.conversation; r.OtherConversation {
 			r.Elsewhere = d.Keep(chat)
 		}
@@ -291,7 +292,7 @@ func (d *reader) chat(out *connectors.Decoded) {
 		failPage(out, classUnreadable, "body is "+err.Error())
 		return
 	}
-	if root.Kind() != connectors.Object {
+	if root.Kind() != decode.Object {
 		failPage(out, classUnreadable, "body is "+root.Kind().String()+", not an object")
 		return
 	}
@@ -313,7 +314,7 @@ func (d *reader) chat(out *connectors.Decoded) {
 }
 
 // peek gives a string in the parser's memory, "" where it is none.
-func (d *reader) peek(v connectors.JSON) string {
+func (d *reader) peek(v decode.JSON) string {
 	s, _ := v.Str()
 	return s
 }

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -129,7 +131,7 @@ func (w *walk) fetch(ctx context.Context, page *connectors.Page, ids []string) (
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	room := &room{left: connectors.MaxPageBytes - page.Bytes()}
+	room := &room{left: api.MaxPageBytes - page.Bytes()}
 	responses, err := w.getAll(ctx, ids, room)
 	if err != nil {
 		return nil, err
@@ -164,7 +166,7 @@ func (r *room) take(ctx context.Context, resp *connectors.Response) connectors.R
 	case len(kept.Body) > r.left:
 		drop(ctx, &kept)
 		kept.Body, kept.Error, r.full = nil, connectors.CodeTooLarge, true
-	case kept.Error == connectors.CodeTooLarge && r.left < connectors.MaxBody:
+	case kept.Error == connectors.CodeTooLarge && r.left < api.MaxBody:
 		r.full = true // the call was broken off because the page has no room for it
 	}
 	r.left -= len(kept.Body)
@@ -221,14 +223,14 @@ func hollow(body []byte, subject string, depth int) []nested {
 			continue
 		}
 		at, above := depth+1, e.upper
-		for ; at < connectors.MaxForwardDepth && above != "" && above != subject; at++ {
+		for ; at < decode.MaxForwardDepth && above != "" && above != subject; at++ {
 			next, known := upper[above]
 			if !known {
 				break // it will hang under the outermost
 			}
 			above = next
 		}
-		if at < connectors.MaxForwardDepth {
+		if at < decode.MaxForwardDepth {
 			found = append(found, nested{e.id, at})
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/connectors/feishu"
 )
 
@@ -32,7 +33,7 @@ func TestNetworkInTheWay(t *testing.T) {
 		http.Redirect(w, r, "https://login.example/portal?from=secret", http.StatusFound)
 	}))
 	defer portal.Close()
-	proxy := connectors.NewTransport()
+	proxy := api.NewTransport()
 	address, err := url.Parse(portal.URL)
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/schemas"
 )
 
@@ -302,7 +303,7 @@ func (w *walk) resume() bool {
 	if w.c.Kind == schemas.KindChat && !w.mark.Unordered {
 		next.Start = floorSeconds(w.at.Watermark)
 	}
-	w.mark, w.guard = next, connectors.Guard{}
+	w.mark, w.guard = next, api.Guard{}
 	return true
 }
 

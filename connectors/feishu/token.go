@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/decode"
 )
 
 // tokenPath is the endpoint for apps of one tenant
@@ -175,7 +176,7 @@ func (c *caller) fetchToken(ctx context.Context) (string, time.Duration, error) 
 }
 
 func readToken(resp *connectors.Response) (string, time.Duration, error) {
-	p := parsers.Get().(*connectors.Parser)
+	p := parsers.Get().(*decode.Parser)
 	defer parsers.Put(p)
 	v, err := p.Parse(resp.Body)
 	token, _ := v.Get("tenant_access_token").Str()

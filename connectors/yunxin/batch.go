@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/schemas"
 )
 
@@ -138,7 +139,7 @@ func (b *batches) next(ctx context.Context) (*connectors.Page, error) {
 	}
 	for {
 		waits := b.Round
-		refs := b.take(len(b.refs), connectors.PageSize{}.Of(batchSize, b.at.Limit))
+		refs := b.take(len(b.refs), api.PageSize{}.Of(batchSize, b.at.Limit))
 		if refs == nil {
 			page.Response = b.nothing(reasonNoRefs)
 			return b.end(page, nil), nil

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
+	"chatlake/connectors/decode"
 )
 
 // Defaults of Config.
@@ -45,7 +47,7 @@ type Config struct {
 	// Transport makes requests for merged files. It is copied, and its dialing replaced by one that refuses private
 	// addresses. nil: one that honours HTTPS_PROXY and trusts RootCAs.
 	Transport *http.Transport
-	// RootCAs are the authorities that a client or transport of our own trusts, see connectors.Trust; nil: the system's.
+	// RootCAs are the authorities that a client or transport of our own trusts, see api.Trust; nil: the system's.
 	RootCAs *x509.CertPool
 	Logger  *slog.Logger // nil: none
 }
@@ -93,7 +95,7 @@ type caller struct {
 
 // NewCall gives signed calls of the app's API. Each is one attempt; one more where the signature was refused in so many
 // words, and one more to learn whether a refusal is about the request or about the signature, as Calls of its outcome
-// tells. Waiting and trying again are for connectors.Pace and connectors.Retry: each attempt has a nonce, a time, a
+// tells. Waiting and trying again are for api.Pace and api.Retry: each attempt has a nonce, a time, a
 // checksum and a trace id of its own. Bodies come back as they were sent. Errors are *connectors.Error, classed by endpoint
 // and code, or ctx's; they hold neither the secret nor a signature.
 func NewCall(cfg Config) connectors.Call {
@@ -107,10 +109,10 @@ func NewCall(cfg Config) connectors.Call {
 	}
 	client := cfg.Client
 	if client == nil {
-		client = &http.Client{Transport: connectors.TrustingTransport(cfg.RootCAs)}
+		client = &http.Client{Transport: api.TrustingTransport(cfg.RootCAs)}
 	}
 	c := &caller{
-		client: connectors.APIClient(client), base: strings.TrimRight(base, "/"), agent: cfg.ConnectorVersion,
+		client: api.NewClient(client), base: strings.TrimRight(base, "/"), agent: cfg.ConnectorVersion,
 		appKey: cfg.AppKey, secret: cfg.AppSecret, log: log.With("app", cfg.AppKey),
 		taken: acceptance{turn: make(chan struct{}, 1)},
 	}
@@ -175,7 +177,7 @@ func (c *caller) attempt(ctx context.Context, r *connectors.Request) (*try, erro
 		req.Header.Set("Content-Type", "application/json; charset=utf-8")
 	}
 	checksum := c.sign(req.Header, t.signed)
-	a := connectors.Exchange(c.client, req)
+	a := api.Exchange(c.client, req)
 	if ctx.Err() != nil && a.Err != nil {
 		return nil, ctx.Err()
 	}
@@ -193,7 +195,7 @@ func (c *caller) attempt(ctx context.Context, r *connectors.Request) (*try, erro
 }
 
 // judge fills in the answer's code and verdict and gives the error that it means, nil where all is well.
-func (c *caller) judge(r *connectors.Request, a *connectors.Reply, t *try, checksum string) *connectors.Error {
+func (c *caller) judge(r *connectors.Request, a *api.Reply, t *try, checksum string) *connectors.Error {
 	if a.TooLarge {
 		t.resp.Body = nil // a part of a body is no body
 		if !a.Object() {
@@ -201,13 +203,13 @@ func (c *caller) judge(r *connectors.Request, a *connectors.Reply, t *try, check
 		}
 		t.resp.Error = connectors.CodeTooLarge
 		return &connectors.Error{
-			Class: connectors.ClassItem, Code: connectors.CodeTooLarge, Message: "the body is refused", Err: refuseBody(r, a.Body, connectors.ErrTooLarge),
+			Class: connectors.ClassItem, Code: connectors.CodeTooLarge, Message: "the body is refused", Err: refuseBody(r, a.Body, api.ErrTooLarge),
 		}
 	}
 	if a.Err != nil {
 		return c.broken(a, checksum)
 	}
-	p := parsers.Get().(*connectors.Parser)
+	p := parsers.Get().(*decode.Parser)
 	defer parsers.Put(p)
 	envelope, err := p.Parse(a.Body)
 	if err != nil && json.Valid(a.Body) {
@@ -247,7 +249,7 @@ func (c *caller) judge(r *connectors.Request, a *connectors.Reply, t *try, check
 
 // broken is the error of an answer that did not come, or not whole. It keeps the words of the cause only: those may have to be
 // redacted, and an attempt that ran out of its own time must not look like the caller's context.
-func (c *caller) broken(a *connectors.Reply, checksum string) *connectors.Error {
+func (c *caller) broken(a *api.Reply, checksum string) *connectors.Error {
 	e := &connectors.Error{Class: connectors.ClassUnavailable}
 	if a.Status == http.StatusTooManyRequests {
 		e.Class = connectors.ClassThrottled
@@ -266,7 +268,7 @@ func (c *caller) broken(a *connectors.Reply, checksum string) *connectors.Error 
 }
 
 // unreadable is the error of a body that is not the platform's envelope, such as a gateway's page in HTML.
-func unreadable(a *connectors.Reply) *connectors.Error {
+func unreadable(a *api.Reply) *connectors.Error {
 	e := &connectors.Error{Class: connectors.ClassUnavailable}
 	e.Code, e.Message = a.Strange("YUNXIN_BASE_URL and YUNXIN_API_VERSION")
 	if v := classifyStatus(a.Status); v.class == connectors.ClassThrottled {
@@ -278,7 +280,7 @@ func unreadable(a *connectors.Reply) *connectors.Error {
 
 // reset is how long to wait. A throttled API is blocked for a while whose length is documented for sending only, where it
 // is a minute; only a gateway tells it.
-func reset(class connectors.Class, a *connectors.Reply) time.Duration {
+func reset(class connectors.Class, a *api.Reply) time.Duration {
 	switch class {
 	case connectors.ClassThrottled:
 		if a.Status == http.StatusTooManyRequests && a.RetryAfter() > 0 {
@@ -318,4 +320,4 @@ func logID(h http.Header) string {
 	return ""
 }
 
-var parsers = sync.Pool{New: func() any { return new(connectors.Parser) }}
+var parsers = sync.Pool{New: func() any { return new(decode.Parser) }}

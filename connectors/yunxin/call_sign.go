@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 )
 
 // Checksum is what a request is signed with: lower-case hex SHA-1 over secret, nonce and time, which is Unix seconds in
@@ -48,7 +49,7 @@ func random() string {
 const tolerated = 2 * time.Minute
 
 // skew tells how far this machine's clock is from the platform's, as its answer tells the time, "" where that is near.
-func skew(a *connectors.Reply) string {
+func skew(a *api.Reply) string {
 	theirs, err := http.ParseTime(a.Header.Get("Date"))
 	if err != nil {
 		return ""

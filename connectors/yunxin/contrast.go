@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/schemas"
 )
 
@@ -22,7 +23,7 @@ func (w *walk) batch(body []byte) connectors.Request {
 
 // contrast makes a call. Where an internal error of a batch does not say whether it is about the messages that were asked
 // for or about the platform, it asks for a message that does not exist, and then once more for those: if only they fail,
-// connectors.Retry makes the error ClassSticky. It does so too while the API is out: a few batches that always fail look like
+// api.Retry makes the error ClassSticky. It does so too while the API is out: a few batches that always fail look like
 // an outage, and only one that does not fail ends it.
 func (w *walk) contrast(ctx context.Context, r connectors.Request) (*connectors.Response, error) {
 	resp, err := w.s.call(ctx, r)
@@ -32,7 +33,7 @@ func (w *walk) contrast(ctx context.Context, r connectors.Request) (*connectors.
 	}
 	calls := e.Calls
 	other := w.batch([]byte(noMessage))
-	answer, failed := w.s.call(connectors.WithProbe(ctx, connectors.ScopeOf(&other)), other)
+	answer, failed := w.s.call(api.WithProbe(ctx, api.ScopeOf(&other)), other)
 	switch o := errorOf(failed); {
 	case failed == nil:
 		calls += answer.Calls
@@ -151,6 +152,6 @@ func (w *walk) accepted(ctx context.Context, r connectors.Request, e *connectors
 // drop gives back the room of a body that no page keeps.
 func drop(ctx context.Context, resp *connectors.Response) {
 	if resp != nil {
-		connectors.AllowanceOf(ctx).Give(len(resp.Body))
+		api.AllowanceOf(ctx).Give(len(resp.Body))
 	}
 }

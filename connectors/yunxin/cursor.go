@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/schemas"
 )
 
@@ -258,9 +259,9 @@ const (
 // memory is what a walk keeps in Position.Memory: what it has seen since the last start or resumption. It is a value that
 // no later page changes, so that a page may be read again from the position before it.
 type memory struct {
-	guard   connectors.Guard
+	guard   api.Guard
 	refused int // page tokens, in the window that is read
-	size    connectors.PageSize
+	size    api.PageSize
 }
 
 // token looks at a page token that is to be followed, and gives the reason why it must not be, or nil.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -51,14 +52,14 @@ func (d *Decoder) Decode(pages []schemas.Page, out *connectors.Decoded) {
 
 // reader is what a Decoder works with.
 type reader struct {
-	connectors.Draft
-	envelope connectors.Parser            // the page
-	line     connectors.Parser            // a single item, or a line of a file
-	nested   [maxNested]connectors.Parser // strings that hold JSON, see open
-	used     int                          // how many of nested are being read
-	most     int                          // how many were at the same time
-	small    connectors.Parser            // the request of a page
-	expander connectors.Expander
+	decode.Draft
+	envelope decode.Parser            // the page
+	line     decode.Parser            // a single item, or a line of a file
+	nested   [maxNested]decode.Parser // strings that hold JSON, see open
+	used     int                      // how many of nested are being read
+	most     int                      // how many were at the same time
+	small    decode.Parser            // the request of a page
+	expander decode.Expander
 	pointers []string // "/data/items/N"
 	record   []byte   // scratch for record ids
 	buf      []byte   // scratch for raw values
@@ -74,12 +75,12 @@ type reader struct {
 	no     int // of the page in its group
 	page   *schemas.Page
 	at     place
-	list   string          // name of the array of messages in data
-	raws   [][]byte        // its elements as they were sent, once they were asked for
-	here   string          // pointer of the current item or line
-	fwd    *forwarded      // what the current message forwards, nil where it is no merged forward
-	raw    connectors.JSON // what the current attachment keeps under raw beside other keys
-	levels int             // of messages within messages that are being read
+	list   string      // name of the array of messages in data
+	raws   [][]byte    // its elements as they were sent, once they were asked for
+	here   string      // pointer of the current item or line
+	fwd    *forwarded  // what the current message forwards, nil where it is no merged forward
+	raw    decode.JSON // what the current attachment keeps under raw beside other keys
+	levels int         // of messages within messages that are being read
 }
 
 // place is what a page's header says of its messages.
@@ -126,7 +127,7 @@ func (r *reader) decode(no int, page *schemas.Page, out *connectors.Decoded) {
 
 // release lets go of the pages.
 func (r *reader) release() {
-	r.page, r.raws, r.M, r.fwd, r.raw = nil, nil, nil, nil, connectors.JSON{}
+	r.page, r.raws, r.M, r.fwd, r.raw = nil, nil, nil, nil, decode.JSON{}
 	clear(r.files)
 	clear(r.expanded)
 	if r.most > keptNested {
@@ -154,10 +155,10 @@ func placeOf(page *schemas.Page) (place, bool) {
 		container[1] != conversation[1] || container[1] == "" || conversation[2] == "" {
 		return p, false
 	}
-	p.tenant, _ = connectors.Valid(schemas.Unpart(container[1]))
-	p.conversation, _ = connectors.Valid(schemas.Unpart(conversation[2]))
+	p.tenant, _ = decode.Valid(schemas.Unpart(container[1]))
+	p.conversation, _ = decode.Valid(schemas.Unpart(conversation[2]))
 	p.recordPrefix = schemas.Part(schemas.Yunxin) + "/" + schemas.Part(p.tenant) + "/"
-	p.app, _ = connectors.Valid(page.AppID)
+	p.app, _ = decode.Valid(page.AppID)
 	p.rank = connectors.FromOther
 	if page.Type == schemas.YunxinMessagesList {
 		p.rank = connectors.FromList
@@ -185,7 +186,7 @@ func (r *reader) messages(out *connectors.Decoded) {
 		r.salvage(out, err)
 		return
 	}
-	if root.Kind() != connectors.Object {
+	if root.Kind() != decode.Object {
 		fail(out, r.no, "", classUnreadable, "body is "+root.Kind().String()+", not an object")
 		return
 	}
@@ -198,17 +199,17 @@ func (r *reader) messages(out *connectors.Decoded) {
 	data := r.openOr(root.Get("data"))
 	items := r.openOr(data.Get(r.list))
 	switch {
-	case data.Told() && data.Kind() != connectors.Object:
+	case data.Told() && data.Kind() != decode.Object:
 		fail(out, r.no, "", classUnreadable, "data is "+data.Kind().String()+", not an object")
 		return
-	case items.Told() && items.Kind() != connectors.Array:
+	case items.Told() && items.Kind() != decode.Array:
 		fail(out, r.no, "", classUnreadable, "data."+r.list+" is "+items.Kind().String()+", not an array")
 		return
 	case items.Len() > maxPageItems:
 		fail(out, r.no, "", classUnreadable, "data."+r.list+" has more than "+strconv.Itoa(maxPageItems)+" items")
 		return
 	}
-	if r.page.Type == schemas.YunxinMessagesList && items.Kind() == connectors.Absent && (holds(data) || !data.Told() && holds(root)) {
+	if r.page.Type == schemas.YunxinMessagesList && items.Kind() == decode.Absent && (holds(data) || !data.Told() && holds(root)) {
 		fail(out, r.no, "", classUnreadable, "data has no "+r.list+", but something else")
 		return
 	}
@@ -225,9 +226,9 @@ func (r *reader) messages(out *connectors.Decoded) {
 
 // holds reports whether some field of an object is a list or an object that is not empty: what an answer without messages
 // has not.
-func holds(v connectors.JSON) bool {
+func holds(v decode.JSON) bool {
 	for _, e := range v.Fields() {
-		if e.Len() > 0 || e.Kind() == connectors.Object && !isEmpty(e) {
+		if e.Len() > 0 || e.Kind() == decode.Object && !isEmpty(e) {
 			return true
 		}
 	}
@@ -237,7 +238,7 @@ func holds(v connectors.JSON) bool {
 // salvage decodes, one by one, the items of a page that is not JSON as a whole, so that one broken item does not take
 // the others with it.
 func (r *reader) salvage(out *connectors.Decoded, whole error) {
-	items, ok := connectors.SplitArray(r.page.Body, maxPageItems, "data", r.list)
+	items, ok := decode.SplitArray(r.page.Body, maxPageItems, "data", r.list)
 	if !ok || len(items) == 0 {
 		fail(out, r.no, "", classUnreadable, "body is "+whole.Error())
 		return
@@ -254,7 +255,7 @@ func (r *reader) salvage(out *connectors.Decoded, whole error) {
 		r.used = 0
 		r.reading(out, item, i)
 	}
-	if failed, found := connectors.Field(r.page.Body, "data", "failed_list"); found && r.page.Type == schemas.YunxinMessagesBatch {
+	if failed, found := decode.Field(r.page.Body, "data", "failed_list"); found && r.page.Type == schemas.YunxinMessagesBatch {
 		if v, err := r.ParseBytes(&r.line, failed); err == nil {
 			r.answers(out, v, out.Readings[first:])
 		}
@@ -262,11 +263,11 @@ func (r *reader) salvage(out *connectors.Decoded, whole error) {
 }
 
 // reading decodes item i of the page, and what stands in it where it is a merged forward.
-func (r *reader) reading(out *connectors.Decoded, item connectors.JSON, i int) {
-	if item.Kind() != connectors.Object {
+func (r *reader) reading(out *connectors.Decoded, item decode.JSON, i int) {
+	if item.Kind() != decode.Object {
 		item = r.openOr(item)
 	}
-	if item.Kind() != connectors.Object {
+	if item.Kind() != decode.Object {
 		fail(out, r.no, r.pointer(i), classBadItem, "item is "+item.Kind().String()+", not an object")
 		return
 	}
@@ -345,13 +346,13 @@ func (r *reader) dateOf(t schemas.Millis) string {
 // verbatim gives the text of the attachment of item i as it was sent, nil where it cannot be cut out.
 func (r *reader) verbatim(i int) []byte {
 	if r.raws == nil {
-		if r.raws, _ = connectors.SplitArray(r.page.Body, maxPageItems, "data", r.list); r.raws == nil {
+		if r.raws, _ = decode.SplitArray(r.page.Body, maxPageItems, "data", r.list); r.raws == nil {
 			r.raws = [][]byte{}
 		}
 	}
 	if i < 0 || i >= len(r.raws) {
 		return nil
 	}
-	raw, _ := connectors.Field(r.raws[i], "attachment")
+	raw, _ := decode.Field(r.raws[i], "attachment")
 	return raw
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/schemas"
 )
 
@@ -125,7 +126,7 @@ func (h *history) list(ctx context.Context, page *connectors.Page) (*connectors.
 			}
 			h.run()
 			h.Edge, h.Tied = 0, nil
-			h.guard = connectors.Guard{}
+			h.guard = api.Guard{}
 		case err != nil:
 			return nil, err
 		case why == nil:

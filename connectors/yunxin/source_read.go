@@ -3,7 +3,7 @@ package yunxin
 import (
 	"strconv"
 
-	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -24,11 +24,11 @@ type listing struct {
 
 // readListing reads a body whose code is 200. It reports false where the body does not say whether there is more.
 func readListing(body []byte) (l listing, ok bool) {
-	p := parsers.Get().(*connectors.Parser)
+	p := parsers.Get().(*decode.Parser)
 	defer parsers.Put(p)
 	v, err := p.Parse(body)
 	data := v.Get("data")
-	if err != nil || data.Kind() != connectors.Object {
+	if err != nil || data.Kind() != decode.Object {
 		return listing{}, false
 	}
 	more := data.Get("has_more")
@@ -43,7 +43,7 @@ func readListing(body []byte) (l listing, ok bool) {
 	return l, true
 }
 
-func entriesOf(list connectors.JSON) []entry {
+func entriesOf(list decode.JSON) []entry {
 	items := make([]entry, list.Len())
 	for i := range items {
 		v := list.At(i)
@@ -79,7 +79,7 @@ type answers struct {
 
 // readBatch reads a body whose code is 200. A list that is absent, null or none is empty.
 func readBatch(body []byte) answers {
-	p := parsers.Get().(*connectors.Parser)
+	p := parsers.Get().(*decode.Parser)
 	defer parsers.Put(p)
 	v, _ := p.Parse(body) // the call has parsed it before
 	data := v.Get("data")

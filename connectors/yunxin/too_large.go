@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/schemas"
 )
 
@@ -13,20 +14,20 @@ func refuseBody(r *connectors.Request, body []byte, why error) error {
 	if r.API != schemas.YunxinMessagesList {
 		return why
 	}
-	return connectors.NewUnread(body, why, codeFine, "next_token")
+	return api.NewUnread(body, why, codeFine, "next_token")
 }
 
 // skip makes a page without a body for a message that cannot be read even alone, and steps over it by its page token, never
 // by time: nothing else may be left out with it. Where the token is not known the container fails.
 func (h *history) skip(page *connectors.Page, resp *connectors.Response, e *connectors.Error) *connectors.Page {
 	page.Response = *resp
-	var body *connectors.Unread
+	var body *api.Unread
 	if !errors.As(e, &body) || body.Token == "" || h.Check {
 		return h.end(page, &connectors.Failure{
 			Code: e.Code, Message: e.Message + ", for one message alone, and the page token that leads past it is not known",
 		})
 	}
-	h.size = connectors.PageSize{}
+	h.size = api.PageSize{}
 	failed := h.memory.token(body.Token)
 	if failed == nil {
 		failed = h.memory.page(&listing{})

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/pipeline"
 	"chatlake/schemas"
 )
@@ -198,7 +199,7 @@ func (d *draft) hole(page *schemas.Page) {
 		return
 	}
 	d.holed = true
-	why := fmt.Sprintf("is longer than the %d MiB that are read", connectors.MaxBody>>20)
+	why := fmt.Sprintf("is longer than the %d MiB that are read", api.MaxBody>>20)
 	if d.hollow {
 		why = "does not fit into its topic; " + remedy
 	}
