@@ -1,6 +1,7 @@
 package connectors
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -111,3 +112,12 @@ func (e *Error) Answers() bool { return e.Class.Answers() }
 // RefusedBody reports whether an answer came whose body is not read, for its length or its complexity: it may be asked for
 // in smaller parts.
 func RefusedBody(e *Error) bool { return e.Code == CodeTooLarge || e.Code == CodeTooComplex }
+
+// ErrorOf is the *Error in err's chain, nil where there is none.
+func ErrorOf(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return nil
+}

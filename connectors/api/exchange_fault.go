@@ -1,8 +1,6 @@
 package api
 
 import (
-	"chatlake/connectors"
-	"chatlake/connectors/decode"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -14,6 +12,9 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"chatlake/connectors"
+	"chatlake/connectors/decode"
 )
 
 // maxWords is the most of a cause's words that goes into a message, in bytes.

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"chatlake/connectors"
 	"cmp"
 	"context"
 	"errors"
@@ -9,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"chatlake/connectors"
 )
 
 // Shares of a quota that are paced out. What is left takes up the difference between the even pace here and the times at

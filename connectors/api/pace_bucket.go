@@ -1,11 +1,12 @@
 package api
 
 import (
-	"chatlake/connectors"
 	"context"
 	"math"
 	"sync"
 	"time"
+
+	"chatlake/connectors"
 
 	"golang.org/x/time/rate"
 )
@@ -141,6 +142,14 @@ func (b *bucket) try() (wait time.Duration, changed <-chan struct{}) {
 		b.follow(now)
 	}
 	return 0, nil
+}
+
+// Rest returns nil after d, else ctx's error.
+func Rest(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	return rest(ctx, d, nil)
 }
 
 // rest returns nil after d (never, where d is 0) or when woken, else ctx's error.

@@ -1,9 +1,10 @@
 package api
 
 import (
-	"chatlake/connectors"
 	"math/rand/v2"
 	"time"
+
+	"chatlake/connectors"
 )
 
 // How the part of a quota moves that one process paces out.

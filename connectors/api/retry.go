@@ -1,12 +1,13 @@
 package api
 
 import (
-	"chatlake/connectors"
 	"context"
 	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"time"
+
+	"chatlake/connectors"
 )
 
 // How often one call is made before its error is returned.

@@ -1,10 +1,11 @@
 package api
 
 import (
-	"chatlake/connectors"
 	"strings"
 	"sync"
 	"time"
+
+	"chatlake/connectors"
 )
 
 // When a fault of the platform counts as one of an item.

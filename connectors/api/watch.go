@@ -1,13 +1,14 @@
 package api
 
 import (
-	"chatlake/connectors"
 	"context"
 	"errors"
 	"fmt"
 	"net/url"
 	"strings"
 	"time"
+
+	"chatlake/connectors"
 )
 
 // Reasons for which Watch breaks a call off.
@@ -153,8 +154,7 @@ func (h *Health) leave(scope string, a *attempt, failed error, broken bool) {
 
 // classOf is the class of an error, 0 where it has none.
 func classOf(err error) connectors.Class {
-	var e *connectors.Error
-	if errors.As(err, &e) {
+	if e := connectors.ErrorOf(err); e != nil {
 		return e.Class
 	}
 	return 0

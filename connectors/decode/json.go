@@ -8,6 +8,7 @@ import (
 	"iter"
 	"strconv"
 	"strings"
+	"sync"
 	"unsafe"
 
 	"github.com/valyala/fastjson"
@@ -43,6 +44,14 @@ type Parser struct {
 	big    bool
 	marked []byte // see Draft.Parse
 }
+
+var parsers = sync.Pool{New: func() any { return new(Parser) }}
+
+// Borrow gives a parser that nobody else uses until Return.
+func Borrow() *Parser { return parsers.Get().(*Parser) }
+
+// Return ends the use of a borrowed parser and of all that it read.
+func (p *Parser) Return() { parsers.Put(p) }
 
 // Parse reads a text. The value, and every string got from it, is valid until the next call.
 func (p *Parser) Parse(b []byte) (JSON, error) { return p.ParseString(asString(b)) }

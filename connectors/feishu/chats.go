@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/connectors/decode"
 )
 
@@ -90,18 +91,15 @@ func chatsAt(ctx context.Context, call connectors.Call, token string) (chatsPage
 	}
 	page, ok := readChats(resp.Body)
 	if !ok {
-		return page, &connectors.Error{
-			Class: connectors.ClassUnavailable, API: ChatsListAPI, Code: connectors.CodeUnreadable, Calls: resp.Calls,
-			Message: "the answer says that all is well but not whether there are more chats", Response: resp,
-		}
+		return page, api.NoPaging(resp, resp.Calls, "chats")
 	}
 	return page, nil
 }
 
 // readChats reads a body whose code is 0. It reports false where the body does not say whether there is more.
 func readChats(body []byte) (page chatsPage, ok bool) {
-	p := parsers.Get().(*decode.Parser)
-	defer parsers.Put(p)
+	p := decode.Borrow()
+	defer p.Return()
 	v, err := p.Parse(body)
 	data := v.Get("data")
 	if err != nil || !page.paging(data) {

@@ -40,39 +40,30 @@ type reader struct {
 	one      decode.Parser    // single items of a page that is not JSON as a whole
 	content  decode.Parser    // body.content
 	nested   [2]decode.Parser // texts that body.content holds as strings, one in another
-	pointers []string         // "/data/items/N"
-	record   []byte           // scratch for record ids
-	day      int64            // of date, in days since 1970
-	date     string
+	pointers decode.Pointers
+	dates    decode.Dates
+	record   []byte // scratch for record ids
 
 	forwards forwards
 
 	page     *schemas.Page
 	no       int // of page, among those that are decoded together
-	at       place
-	full     bool           // it has more attachments than are kept
-	level    int            // of the parsers of nested that are in use
-	before   half           // the element before this one of what the platform wrote
-	ours     bool           // the platform wrote the elements: a notice among them is none of the sender's words
-	internal bool           // its card is in the platform's internal form
-	byKey    map[string]int // its mentions, where they are many
-}
-
-// place is what a page's header says of its messages.
-type place struct {
-	tenant       string
-	kind         string // of container
-	id           string // of container; for look-ups <conversation id>!<message id>
-	conversation string
-	recordPrefix string // <platform>/<tenant>/
-	app          string
-	rank         connectors.SourceRank
+	at       decode.Scope
+	rank     connectors.SourceRank // of the page
+	full     bool                  // it has more attachments than are kept
+	level    int                   // of the parsers of nested that are in use
+	before   half                  // the element before this one of what the platform wrote
+	ours     bool                  // the platform wrote the elements: a notice among them is none of the sender's words
+	internal bool                  // its card is in the platform's internal form
+	byKey    map[string]int        // its mentions, where they are many
 }
 
 var _ connectors.Decoder = (*Decoder)(nil)
 
 // NewDecoder returns a decoder of feishu.im.v1 pages: messages.list, messages.get and chats.get.
-func NewDecoder() *Decoder { return &Decoder{} }
+func NewDecoder() *Decoder {
+	return &Decoder{reader{pointers: decode.Pointers{List: "/data/items"}}}
+}
 
 // Decode replaces what out holds by what pages say, see connectors.Decoder.
 //
@@ -107,12 +98,12 @@ func (d *reader) decode(page *schemas.Page, out *connectors.Decoded) (refused st
 	case len(page.Body) == 0:
 		return reasonEmpty
 	}
-	at, ok := placeOf(page)
+	at, ok := decode.ScopeOf(schemas.Feishu, page)
 	if !ok {
 		failPage(out, classBadKey, "container and conversation of the page are no keys of "+schemas.Feishu)
 		return classBadKey
 	}
-	d.page, d.at = page, at
+	d.page, d.at, d.rank = page, at, rankOf(page, at.Kind)
 	d.Inspect(page.Body)
 	d.Plain = !decode.HasUnits(page.Body)
 	switch page.Type {
@@ -131,32 +122,15 @@ func failPage(out *connectors.Decoded, class, message string) {
 	out.Failed = append(out.Failed, connectors.Failed{Class: class, Message: message})
 }
 
-// placeOf reads a page's keys.
-func placeOf(page *schemas.Page) (place, bool) {
-	var p place
-	const prefix = schemas.Feishu + "/"
-	container, ok := strings.CutPrefix(string(page.Container), prefix)
-	conversation, of := strings.CutPrefix(string(page.Conversation), prefix)
-	tenant, container, _ := strings.Cut(container, "/")
-	kind, id, hasID := strings.Cut(container, "/")
-	other, chat, _ := strings.Cut(conversation, "/")
-	if !ok || !of || !hasID || tenant != other || tenant == "" || chat == "" {
-		return p, false
+// rankOf is how a page's messages rank among others.
+func rankOf(page *schemas.Page, kind string) connectors.SourceRank {
+	switch {
+	case page.Type != schemas.FeishuMessagesList:
+		return connectors.FromOther
+	case kind == schemas.KindThread:
+		return connectors.FromThread
 	}
-	p.tenant, _ = decode.Valid(schemas.Unpart(tenant))
-	p.kind = kind
-	p.id, _ = decode.Valid(schemas.Unpart(id))
-	p.conversation, _ = decode.Valid(schemas.Unpart(chat))
-	p.recordPrefix = schemas.Part(schemas.Feishu) + "/" + schemas.Part(p.tenant) + "/"
-	p.app, _ = decode.Valid(page.AppID)
-	p.rank = connectors.FromOther
-	if page.Type == schemas.FeishuMessagesList {
-		p.rank = connectors.FromList
-		if p.kind == schemas.KindThread {
-			p.rank = connectors.FromThread
-		}
-	}
-	return p, true
+	return connectors.FromList
 }
 
 // messages decodes a page of messages. refused is the code of a body that holds an error, or a word for one that cannot
@@ -228,7 +202,7 @@ func (d *reader) item(s *items, i int, out *connectors.Decoded) (decode.JSON, bo
 }
 
 func (d *reader) failItem(out *connectors.Decoded, i int, class, message string) {
-	out.Failed = append(out.Failed, connectors.Failed{Pointer: d.pointer(i), Class: class, Message: message})
+	out.Failed = append(out.Failed, connectors.Failed{Pointer: d.pointers.At(i), Class: class, Message: message})
 }
 
 // reading decodes item i of the page.
@@ -244,18 +218,18 @@ func (d *reader) reading(out *connectors.Decoded, item decode.JSON, i int) {
 		return
 	}
 	m := &r.Message
-	d.record = appendPart(append(d.record[:0], d.at.recordPrefix...), m.MessageID)
+	d.record = appendPart(append(d.record[:0], d.at.RecordPrefix...), m.MessageID)
 	m.RecordID = d.KeepBytes(d.record)
 	m.OccurredAt = m.CreatedAt
-	m.EventDate = d.dateOf(m.OccurredAt)
-	m.Provenance.ItemPointer = d.pointer(i)
-	if m.ThreadID == nil && d.at.kind == schemas.KindThread && d.page.Type == schemas.FeishuMessagesList {
-		m.ThreadID = d.Optional(d.at.id)
+	m.EventDate = d.dates.Of(m.OccurredAt)
+	m.Provenance.ItemPointer = d.pointers.At(i)
+	if m.ThreadID == nil && d.at.Kind == schemas.KindThread && d.page.Type == schemas.FeishuMessagesList {
+		m.ThreadID = d.Optional(d.at.ID)
 	}
-	r.Source = d.at.rank
-	if chat != "" && chat != d.at.conversation {
+	r.Source = d.rank
+	if chat != "" && chat != d.at.Conversation {
 		chat, _ = decode.Valid(chat)
-		if r.OtherConversation = chat != d.at.conversation; r.OtherConversation {
+		if r.OtherConversation = chat != d.at.Conversation; r.OtherConversation {
 			r.Elsewhere = d.Keep(chat)
 		}
 	}
@@ -263,26 +237,6 @@ func (d *reader) reading(out *connectors.Decoded, item decode.JSON, i int) {
 
 // appendPart appends schemas.Part(s).
 func appendPart(dst []byte, s string) []byte { return append(dst, schemas.Part(s)...) }
-
-// pointer is the JSON Pointer (RFC 6901) of item i.
-func (d *reader) pointer(i int) string {
-	if i >= 1000 {
-		return "/data/items/" + strconv.Itoa(i)
-	}
-	for n := len(d.pointers); n <= i; n++ {
-		d.pointers = append(d.pointers, "/data/items/"+strconv.Itoa(n))
-	}
-	return d.pointers[i]
-}
-
-// dateOf gives the UTC day of t; the messages of a page mostly share one.
-func (d *reader) dateOf(t schemas.Millis) string {
-	day := int64(t) / (24 * 60 * 60 * 1000)
-	if d.date == "" || day != d.day {
-		d.day, d.date = day, t.Date()
-	}
-	return d.date
-}
 
 // chat reads what a chat is, see https://open.feishu.cn/document/server-docs/group/chat/get-2. A thread-form group and
 // a topic group are one kind. The vendor's page shows words with stray blanks.

@@ -160,7 +160,7 @@ func (d *reader) child(in *inside, item decode.JSON, i int, out *connectors.Deco
 	}
 	c.upper = upper
 	c.Reading.Page, c.Reading.Source = d.no, connectors.FromOther
-	m.Provenance.ItemPointer = d.pointer(i)
+	m.Provenance.ItemPointer = d.pointers.At(i)
 	if m.MessageType == typeMergeForward {
 		c.recalled = m.State == schemas.MessageRecalled
 		c.container = !c.recalled

@@ -55,8 +55,8 @@ func (d *reader) decodeChild(item decode.JSON, m *schemas.Message) (upper, class
 // decodeFields reads all but the message's id.
 func (d *reader) decodeFields(f *fields) {
 	m := d.M
-	m.Platform, m.TenantID, m.AppID = schemas.Feishu, d.at.tenant, d.at.app
-	m.ConversationID, m.ConversationKind = d.at.conversation, schemas.ConversationUnknown
+	m.Platform, m.TenantID, m.AppID = schemas.Feishu, d.at.Tenant, d.at.App
+	m.ConversationID, m.ConversationKind = d.at.Conversation, schemas.ConversationUnknown
 	m.MessageType = d.kindWord(f.msgType)
 	recalled := d.times(f)
 	d.sender(f.sender)

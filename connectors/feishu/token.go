@@ -176,8 +176,8 @@ func (c *caller) fetchToken(ctx context.Context) (string, time.Duration, error) 
 }
 
 func readToken(resp *connectors.Response) (string, time.Duration, error) {
-	p := parsers.Get().(*decode.Parser)
-	defer parsers.Put(p)
+	p := decode.Borrow()
+	defer p.Return()
 	v, err := p.Parse(resp.Body)
 	token, _ := v.Get("tenant_access_token").Str()
 	if err != nil || token == "" {

@@ -82,7 +82,7 @@ func (p *acceptance) note(r *connectors.Request, t *try) {
 	if t.signed.After(p.signed) {
 		p.signed = t.signed
 	}
-	if t.err == nil && !hasPageToken(r) { // page tokens do not last
+	if t.err == nil && !api.HasPageToken(r) { // page tokens do not last
 		p.known = r
 	}
 }

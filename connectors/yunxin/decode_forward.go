@@ -227,7 +227,7 @@ func (r *reader) child(c *decode.Child, f *fields) {
 // broken makes a child one of which nothing can be read. It keeps its place.
 func (r *reader) broken(c *decode.Child, why string) {
 	c.Reading = connectors.Reading{Page: r.no, Source: connectors.FromOther, Message: schemas.Message{
-		Platform: schemas.Yunxin, TenantID: r.at.tenant, AppID: r.at.app, ConversationID: r.at.conversation, ConversationKind: r.at.kind,
+		Platform: schemas.Yunxin, TenantID: r.at.Tenant, AppID: r.at.App, ConversationID: r.at.Conversation, ConversationKind: r.at.kind,
 		ContentKind: schemas.ContentUnknown, State: schemas.MessageNormal,
 		Parent: schemas.Link{Status: schemas.LinkNone}, Root: schemas.Link{Status: schemas.LinkNone},
 	}}

@@ -139,8 +139,8 @@ func (f *fields) sentKey(key string) *decode.JSON {
 // event_date, forward and provenance.
 func (r *reader) message(f *fields, reading *connectors.Reading) {
 	m := &reading.Message
-	m.Platform, m.TenantID, m.AppID = schemas.Yunxin, r.at.tenant, r.at.app
-	m.ConversationID, m.ConversationKind = r.at.conversation, r.at.kind
+	m.Platform, m.TenantID, m.AppID = schemas.Yunxin, r.at.Tenant, r.at.App
+	m.ConversationID, m.ConversationKind = r.at.Conversation, r.at.kind
 	m.ClientMessageID = r.Optional(r.ID(f.clientID, "client_message_id"))
 	m.State = schemas.MessageNormal
 	r.times(f)

@@ -78,7 +78,7 @@ func (f *fetched) take(ctx context.Context, r *connectors.Response) {
 	f.asked++
 	switch {
 	case len(r.Body) > f.left:
-		drop(ctx, r)
+		api.Drop(ctx, r)
 		r.Body, r.Error, f.full = nil, connectors.CodeTooLarge, true
 	case r.Error == connectors.CodeTooLarge && f.left < api.MaxBody:
 		f.full = true // the call was broken off because the page has no room for it
@@ -131,7 +131,7 @@ func (w *walk) file(ctx context.Context, r connectors.Request) (*connectors.Resp
 	if err == nil {
 		return resp, nil
 	}
-	e := errorOf(err)
+	e := connectors.ErrorOf(err)
 	switch {
 	case e == nil || e.Class != connectors.ClassItem:
 		return nil, err

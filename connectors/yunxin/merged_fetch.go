@@ -151,7 +151,7 @@ func settleFile(a *api.Reply, resp *connectors.Response) *connectors.Error {
 		}
 	case a.Status >= http.StatusInternalServerError || a.Status == http.StatusRequestTimeout || a.Status == http.StatusTooEarly:
 		return &connectors.Error{
-			Class: connectors.ClassUnavailable, Code: statusCode(a.Status), Message: "the host does not give the file now", RetryAfter: a.RetryAfter(),
+			Class: connectors.ClassUnavailable, Code: api.StatusCode(a.Status), Message: "the host does not give the file now", RetryAfter: a.RetryAfter(),
 		}
 	}
 	return &connectors.Error{Class: connectors.ClassItem, Code: resp.Code, Message: "the host does not give the file"}

@@ -31,8 +31,8 @@ func mergedFiles(kind, attachment decode.JSON) []string {
 // nestedIn gives the files that the lines of a file point to. Tag 8 of a line is the message's type and tag 10 its
 // attachment, as a string.
 func nestedIn(r *connectors.Response) []fileRef {
-	p := parsers.Get().(*decode.Parser)
-	defer parsers.Put(p)
+	p := decode.Borrow()
+	defer p.Return()
 	var refs []fileRef
 	for line := range bytes.Lines(r.Body) {
 		if len(refs) >= maxFilePages {
@@ -81,7 +81,7 @@ func (f *finder) opened(v decode.JSON) decode.JSON {
 		if !ok {
 			return v
 		}
-		p := parsers.Get().(*decode.Parser)
+		p := decode.Borrow()
 		f.used = append(f.used, p)
 		inner, err := p.ParseString(s)
 		if err != nil {
@@ -94,6 +94,6 @@ func (f *finder) opened(v decode.JSON) decode.JSON {
 
 func (f *finder) release() {
 	for _, p := range f.used {
-		parsers.Put(p)
+		p.Return()
 	}
 }
