@@ -50,6 +50,7 @@ var layers = [][]string{
 	{"connectors/decode"},
 	{"connectors"},
 	{"schemas"},
+	{"schemas/"}, // what is generated from the schemas needs nothing
 }
 
 // sideways are the imports within a layer that are wanted all the same.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"chatlake/kafka"
+	"chatlake/local"
 	"chatlake/schemas"
 
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -43,6 +44,7 @@ func embedded(t testing.TB, opts ...kfake.Opt) place {
 		t.Fatalf("embedded broker: %v", err)
 	}
 	t.Cleanup(cluster.Close)
+	t.Cleanup(local.RemoveGhosts(cluster, slog.New(slog.DiscardHandler)))
 	return place{brokers: cluster.ListenAddrs(), fake: cluster, prefix: "test"}
 }
 

@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 
 // work copies until it is killed, or its standard input is closed by a parent that died.
 func work(brokers, prefix string) error {
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	c, err := kafka.NewClient(kafka.Config{Brokers: strings.Split(brokers, ","), Logger: log})
 	if err != nil {
 		return err
@@ -151,7 +151,13 @@ func start(t *testing.T, p place) *worker {
 	cmd.Stdin, cmd.Stderr = in, log
 	must(t, cmd.Start())
 	w := &worker{cmd, stdin, log}
-	t.Cleanup(w.kill)
+	t.Cleanup(func() {
+		w.kill()
+		if t.Failed() {
+			text, _ := os.ReadFile(log.Name())
+			t.Logf("%s\n%s", log.Name(), text)
+		}
+	})
 	return w
 }
 

@@ -16,6 +16,7 @@ import (
 type broker struct {
 	cluster *kfake.Cluster
 	address string
+	unwatch func() // ends the search for ghosts
 }
 
 func openBroker(c Config, ln net.Listener, space *space) (*broker, error) {
@@ -36,7 +37,7 @@ func openBroker(c Config, ln net.Listener, space *space) (*broker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open broker in %s: %w", dir, err)
 	}
-	return &broker{cluster: cluster, address: guarded.Addr().String()}, nil
+	return &broker{cluster, guarded.Addr().String(), RemoveGhosts(cluster, c.Logger)}, nil
 }
 
 func brokerSettings() map[string]string {
@@ -63,6 +64,7 @@ func (b *broker) close(limit time.Duration) error {
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
+		b.unwatch()
 		b.cluster.Close()
 	}()
 	late := time.NewTimer(limit)

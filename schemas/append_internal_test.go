@@ -39,7 +39,7 @@ func fill(v reflect.Value, chance *rand.Rand) {
 	}
 }
 
-func TestHandWrittenEncoderGivesTheLibrarysBytes(t *testing.T) {
+func TestEncoderGivesTheLibrarysBytes(t *testing.T) {
 	chance := rand.New(rand.NewPCG(1, 2))
 	for i := range 60 {
 		var m Message
@@ -52,7 +52,7 @@ func TestHandWrittenEncoderGivesTheLibrarysBytes(t *testing.T) {
 			t.Fatal(w.Error)
 		}
 		var b body
-		b.message(&m)
+		b.appendMessage(&m)
 		if !bytes.Equal(b, w.Buffer()) {
 			t.Fatalf("message %d: %d bytes, the library gives %d", i, len(b), len(w.Buffer()))
 		}

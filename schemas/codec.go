@@ -194,7 +194,7 @@ func (s *Schema) Append(dst []byte, id int, v Validator) ([]byte, error) {
 	}
 	if m, ok := v.(*Message); ok && s == MessageSchema {
 		b := body(binary.BigEndian.AppendUint32(append(dst, 0), uint32(id)))
-		b.message(m)
+		b.appendMessage(m)
 		return b, nil
 	}
 	w := writers.Get().(*avro.Writer)

@@ -16,7 +16,7 @@ func (v *Message) Fingerprint() uint64 {
 	v.Attachments = withoutURLs(attachments)
 	b := scratch.Get().(*body)
 	*b = (*b)[:0]
-	b.message(v)
+	b.appendMessage(v)
 	v.Version, v.Change, v.ConversationKind, v.Sender.Name, v.Provenance, v.Attachments = version, change, kind, name, provenance, attachments
 	sum := xxhash.Sum64(*b)
 	scratch.Put(b)

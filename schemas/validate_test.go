@@ -47,7 +47,7 @@ func TestClosedWords(t *testing.T) {
 			for _, word := range words {
 				leaf.SetString(word)
 				err := s.full.Validate()
-				if err != nil && !strings.Contains(err.Error(), "recalled or deleted message has content") {
+				if err != nil && !strings.Contains(err.Error(), "is recalled or deleted and has content") {
 					t.Errorf("%s %s: %v", path, word, err)
 				}
 			}
