@@ -2,9 +2,6 @@ package connectors
 
 import "context"
 
-// MaxBody is the most of one response body that is read, in bytes; beyond it the call is given up as too_large.
-const MaxBody = 24 << 20
-
 // Request is one call of a platform's API.
 type Request struct {
 	API     string // ce_type: the call's class and its budget
@@ -30,3 +27,6 @@ func (r *Request) Line() string {
 // Call makes one request. It returns the response where the platform says that all is well, else an *Error that holds
 // what came. Pace and Retry wrap it.
 type Call func(ctx context.Context, r Request) (*Response, error)
+
+// Quota is what a platform allows of one API. Zero is no limit.
+type Quota struct{ PerMinute, PerSecond int }

@@ -1,6 +1,6 @@
-// Package connectors is the seam between the pipeline and the platforms: what a Source and a Decoder of one platform
-// must do, the classes of their errors, and the pacing and retrying that wrap every API call. It knows no platform and
-// no broker.
+// Package connectors is the contract between the pipeline and the platforms: what a Source and a Decoder of one platform
+// must do, what passes between them, and the classes of their errors. It knows no platform and no broker. What platforms
+// build on is below it, in connectors/api and connectors/decode.
 package connectors
 
 import (

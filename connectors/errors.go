@@ -1,6 +1,7 @@
 package connectors
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -47,6 +48,27 @@ func (c Class) String() string {
 	return fmt.Sprintf("class %d", uint8(c))
 }
 
+// Answers reports whether an error of the class is an answer to what was asked.
+func (c Class) Answers() bool {
+	return c == ClassItem || c == ClassContainer || c == ClassCursor || c == ClassUnknown
+}
+
+// Codes of chatlake for answers that carry none of a platform's.
+const (
+	CodeUnreadable  = "unreadable"  // the body is not the platform's envelope
+	CodeTimeout     = "timeout"     // no answer, or not all of it, in time
+	CodeReset       = "reset"       // the connection broke
+	CodeUnreachable = "unreachable" // no connection
+	CodeRedirect    = "redirect"    // the answer sends us elsewhere
+	CodeCertificate = "certificate" // the server's certificate is not trusted
+	CodeProxy       = "proxy"       // the proxy does not let us through
+	CodeTooLarge    = "too_large"   // the body is longer than is read
+	CodeTooComplex  = "too_complex" // the body is nested deeper, or has more values, than a parser reads
+	// CodeNoRoom: the bodies of other pages filled the process's room for as long as the call may take. It says nothing of
+	// the platform.
+	CodeNoRoom = "no_room"
+)
+
 // Error is a call that did not bring what was asked for.
 type Error struct {
 	Class Class
@@ -85,8 +107,17 @@ func (e *Error) Error() string {
 func (e *Error) Unwrap() error { return e.Err }
 
 // Answers reports whether the error is the platform's answer to what was asked, which it gives while it works.
-func (e *Error) Answers() bool { return answers(e.Class) }
+func (e *Error) Answers() bool { return e.Class.Answers() }
 
 // RefusedBody reports whether an answer came whose body is not read, for its length or its complexity: it may be asked for
 // in smaller parts.
 func RefusedBody(e *Error) bool { return e.Code == CodeTooLarge || e.Code == CodeTooComplex }
+
+// ErrorOf is the *Error in err's chain, nil where there is none.
+func ErrorOf(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return nil
+}

@@ -197,9 +197,16 @@ func (s *site) checkPages(f *found) map[string]*chain {
 		if header(r, "ce_httpstatus") != "0" && !served[header(r, "ce_request")][hex.EncodeToString(sum[:])] {
 			s.t.Errorf("page %s (%s) is not what was served", id, header(r, "ce_request"))
 		}
+		expansion := header(r, "ce_expansion")
 		switch header(r, "ce_type") {
 		case schemas.FeishuMessagesList, schemas.YunxinMessagesList, schemas.YunxinMessagesBatch:
+			if expansion != "false" {
+				s.t.Errorf("page %s is in a chain, and its ce_expansion is %q", id, expansion)
+			}
 		default:
+			if want := strconv.FormatBool(header(r, "ce_page") != "0" && header(r, "ce_final") == "" && header(r, "ce_type") != schemas.FeishuChatsGet); expansion != want {
+				s.t.Errorf("page %s of type %s: ce_expansion is %q", id, header(r, "ce_type"), expansion)
+			}
 			continue
 		}
 		key := header(r, "ce_source")[1:] + " " + header(r, "ce_epoch")

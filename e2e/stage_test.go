@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/connectors/feishu"
 	"chatlake/pipeline/extract"
 	"chatlake/pipeline/memlog"
@@ -65,7 +66,7 @@ func (s *stage) feishu() connectors.Source {
 	call := feishu.NewCall(feishu.Config{
 		AppID: id, AppSecret: secret, BaseURL: "http://feishu.test", Client: &http.Client{Transport: wire{s.api}},
 	})
-	return feishu.NewSource(connectors.Retry(call, connectors.Policy{}), s.tenant)
+	return feishu.NewSource(api.Retry(call, api.Policy{}), s.tenant)
 }
 
 // add asks for containers as the operator's tool does.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/connectors/yunxin"
 	"chatlake/pipeline/memlog"
 	"chatlake/schemas"
@@ -45,7 +46,7 @@ func (s *talkStage) fresh() connectors.Source {
 		Transport: &http.Transport{DialContext: road.dial, DisableKeepAlives: true},
 	}
 	return yunxin.NewSource(yunxin.SourceConfig{
-		Call: connectors.Retry(yunxin.NewCall(cfg), connectors.Policy{}), Fetch: connectors.Retry(yunxin.NewFetch(cfg), connectors.Policy{}), AppKey: key,
+		Call: api.Retry(yunxin.NewCall(cfg), api.Policy{}), Fetch: api.Retry(yunxin.NewFetch(cfg), api.Policy{}), AppKey: key,
 	})
 }
 

@@ -34,6 +34,7 @@ type Page struct {
 	Number           int64  // ce_page
 	Prev             string // ce_prev: id of the list or batch page before it, "" where it is the first
 	Final            bool   // ce_final: the last page of its container's epoch
+	Expands          string // ce_expansion: true or false; "" on pages of older versions, see Expansion
 	Request          string // method, path and query as sent, without credentials
 	HTTPStatus       int    // 0: no response came
 	Code             string // the platform's code, "" where no response came
@@ -70,6 +71,7 @@ func (p *Page) Record(topic string, partitions int) Record {
 	if p.Final {
 		add("ce_final", "true")
 	}
+	opt("ce_expansion", p.Expands)
 	add("ce_request", p.Request)
 	add("ce_httpstatus", strconv.Itoa(p.HTTPStatus))
 	add("ce_code", p.Code)
@@ -173,6 +175,8 @@ func (p *Page) set(key, value string) (err error) {
 		p.Prev = value
 	case "ce_final":
 		p.Final = value == "true"
+	case "ce_expansion":
+		p.Expands = value
 	case "ce_request":
 		p.Request = value
 	case "ce_httpstatus":
@@ -208,8 +212,14 @@ func PageType(platform, kind string) string {
 }
 
 // Expansion reports whether the page completes a message of the list, batch or look-up page of the same number, before
-// which it stands.
+// which it stands: by its header, and for a page without one by its type and its container's kind.
 func (p *Page) Expansion() bool {
+	switch p.Expands {
+	case "true":
+		return true
+	case "false":
+		return false
+	}
 	platform, rest, _ := strings.Cut(string(p.Container), "/")
 	_, rest, _ = strings.Cut(rest, "/")
 	kind, _, _ := strings.Cut(rest, "/")

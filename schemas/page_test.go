@@ -15,7 +15,7 @@ import (
 func fullPage() *schemas.Page {
 	return &schemas.Page{
 		Container: "feishu/t/chat/oc_1", Conversation: "feishu/t/oc_1", Type: schemas.FeishuMessagesList, ContentType: "application/json",
-		Time: time.Date(2024, 2, 29, 23, 59, 58, 7_000_000, time.UTC), Epoch: 2, Number: 13, Prev: "previous", Final: true,
+		Time: time.Date(2024, 2, 29, 23, 59, 58, 7_000_000, time.UTC), Epoch: 2, Number: 13, Prev: "previous", Final: true, Expands: "false",
 		Request: "GET /open-apis/im/v1/messages?container_id=oc_1", HTTPStatus: 200, Code: "0", Error: "timeout", LogID: "log-1",
 		Subject: "om_1", AppID: "cli_1", ConnectorVersion: "chatlake/1.0.0", Body: []byte(`{"code":0}`),
 	}
@@ -41,7 +41,7 @@ func TestPageHeaders(t *testing.T) {
 		"ce_specversion": "1.0", "content-type": "application/json", "ce_source": "/feishu/t/chat/oc_1", "ce_type": "feishu.im.v1.messages.list",
 		"ce_id":   sha("feishu/t/chat/oc_1", "2", "13", "GET /open-apis/im/v1/messages?container_id=oc_1", "om_1"),
 		"ce_time": "2024-02-29T23:59:58.007Z", "ce_partitionkey": "feishu/t/oc_1", "ce_epoch": "2", "ce_page": "13", "ce_prev": "previous",
-		"ce_final": "true", "ce_request": "GET /open-apis/im/v1/messages?container_id=oc_1", "ce_httpstatus": "200", "ce_code": "0",
+		"ce_final": "true", "ce_expansion": "false", "ce_request": "GET /open-apis/im/v1/messages?container_id=oc_1", "ce_httpstatus": "200", "ce_code": "0",
 		"ce_error": "timeout", "ce_logid": "log-1", "ce_subject": "om_1", "ce_appid": "cli_1", "ce_connectorversion": "chatlake/1.0.0",
 	}
 	if got := headers(t, &r); !maps.Equal(got, want) {
@@ -143,6 +143,36 @@ func TestNotAPage(t *testing.T) {
 	p, err := schemas.ParsePage(&schemas.Record{Key: "k", Value: []byte("x")})
 	if !errors.Is(err, schemas.ErrNotPage) || p.Conversation != "k" || string(p.Body) != "x" {
 		t.Errorf("a record without headers: %+v, %v", p, err)
+	}
+}
+
+// The header is what counts; only a page without one is judged by its type and its container's kind.
+func TestExpansion(t *testing.T) {
+	for _, c := range []struct {
+		container schemas.ContainerKey
+		kind      string
+		number    int64
+		final     bool
+		expands   string
+		want      bool
+	}{
+		{"feishu/t/chat/c", schemas.FeishuMessagesGet, 3, false, "", true},
+		{"feishu/t/chat/c", schemas.FeishuMessagesList, 3, false, "", false},
+		{"feishu/t/chat/c", schemas.FeishuChatsGet, 0, false, "", false},
+		{"feishu/t/message/c!m", schemas.FeishuMessagesGet, 1, true, "", false},
+		{"feishu/t/message/c!m", schemas.FeishuMessagesGet, 1, false, "", true},
+		{"yunxin/t/messages/c!m", schemas.YunxinMergedFile, 1, false, "", true},
+		{"yunxin/t/messages/c!m", schemas.YunxinMessagesBatch, 1, false, "", false},
+		{"yunxin/t/conversation/c", schemas.YunxinMessagesList, 1, true, "", false},
+		{"feishu/t/chat/c", schemas.FeishuChatsGet, 3, false, "false", false}, // its record, read again later
+		{"toy/t/room/c", "toy.list", 3, false, "false", false},
+		{"toy/t/room/c", "toy.list", 3, false, "true", true},
+		{"feishu/t/chat/c", schemas.FeishuMessagesGet, 3, false, "perhaps", true},
+	} {
+		p := schemas.Page{Container: c.container, Type: c.kind, Number: c.number, Final: c.final, Expands: c.expands}
+		if p.Expansion() != c.want {
+			t.Errorf("%+v: %t", c, !c.want)
+		}
 	}
 }
 

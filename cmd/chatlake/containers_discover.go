@@ -8,6 +8,7 @@ import (
 
 	"chatlake/cmd/worker"
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/connectors/feishu"
 	"chatlake/schemas"
 )
@@ -72,7 +73,7 @@ func (t *tool) containersDiscover(ctx context.Context, o discoverOptions) error 
 		return err
 	}
 	defer n.Client.Close()
-	pacer := connectors.NewPacer(map[string]connectors.Quota{
+	pacer := api.NewPacer(map[string]connectors.Quota{
 		feishu.ChatsListAPI: {PerMinute: int(s.PerMinute), PerSecond: int(s.Feishu.PerSecond)},
 	})
 	r := discoverReport{}

@@ -5,7 +5,7 @@ import (
 	"os"
 	"strings"
 
-	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/kafka"
 )
 
@@ -52,7 +52,7 @@ func (p *Platforms) check() error {
 		return &SettingError{name, "names a file that cannot be read: " + withoutPath(err)}
 	}
 	var some bool
-	if p.roots, some = connectors.Trust(pem); !some {
+	if p.roots, some = api.Trust(pem); !some {
 		return &SettingError{name, "names a file that holds no certificate in PEM (-----BEGIN CERTIFICATE-----)"}
 	}
 	return nil

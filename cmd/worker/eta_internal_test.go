@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/pipeline/extract"
 	"chatlake/pipeline/memlog"
 	"chatlake/pipeline/overview"
@@ -24,7 +25,7 @@ import (
 // archive is a platform under a quota whose conversations have so many pages, and threads that each of them shows.
 type archive struct {
 	platform string
-	pacer    *connectors.Pacer
+	pacer    *api.Pacer
 	pages    map[string]int // by container id, 1 where it is missing
 	threads  map[string]map[int64][]thread
 }
@@ -158,7 +159,7 @@ func TestTimeLeft(t *testing.T) {
 		for seed := range uint64(2) {
 			synctest.Test(t, func(t *testing.T) {
 				quotas := map[string]connectors.Quota{schemas.FeishuMessagesList: {PerMinute: 1000, PerSecond: 50}, schemas.YunxinMessagesList: {PerSecond: 16}}
-				a := &archive{platform: s.platform, pacer: connectors.NewPacer(quotas), pages: map[string]int{}, threads: map[string]map[int64][]thread{}}
+				a := &archive{platform: s.platform, pacer: api.NewPacer(quotas), pages: map[string]int{}, threads: map[string]map[int64][]thread{}}
 				s.fill(a, rand.New(rand.NewPCG(seed, 1)))
 				looks, took := a.read(t)
 				fmt.Fprintf(&table, "%-24s %4d %10d %8v", s.name, seed, looks[len(looks)-1].containers, took.Round(time.Second))

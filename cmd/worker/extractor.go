@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/kafka"
 	"chatlake/metrics"
 	"chatlake/pipeline/extract"
@@ -16,7 +17,7 @@ import (
 // Extractor is the first stage, wired.
 type Extractor struct {
 	Connection *Connection
-	Pacer      *connectors.Pacer
+	Pacer      *api.Pacer
 	Stage      *extract.Extractor
 	settings   ExtractorSettings
 	once       bool
@@ -40,7 +41,7 @@ func NewExtractor(ctx context.Context, s ExtractorSettings, once bool, logger *s
 		return nil, err
 	}
 	quotas := s.quotas()
-	pacer := connectors.NewPacer(quotas)
+	pacer := api.NewPacer(quotas)
 	pacer.SetShare(0, n.Partitions) // nothing is asked before partitions are owned
 	lookup := announced(n.Registry.Text, logger)
 	e := &Extractor{Connection: n, Pacer: pacer, settings: s, once: once, logger: logger, began: time.Now(), quotas: quotas}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/metrics"
 )
 
@@ -61,7 +62,7 @@ func (e *Extractor) gates(emit metrics.Emit) {
 		emit("chatlake_platform_refused", one(closed && gate.Refusal), platform, api)
 	}
 	for platform := range e.platforms {
-		told(platform, connectors.Platform, allScopes)
+		told(platform, api.WholePlatform, allScopes)
 	}
 	for api := range e.quotas {
 		told(platformOf(api), api, api)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/connectors/feishu"
 	"chatlake/connectors/yunxin"
 	"chatlake/kafka"
@@ -99,23 +100,23 @@ type Probe struct {
 // Probe makes calls of the app's quota, each one attempt.
 func (f *Feishu) Probe(logger *slog.Logger) (feishu.Config, Probe) {
 	c := f.config(logger)
-	dated := &Dated{next: connectors.TrustingTransport(f.roots)}
+	dated := &Dated{next: api.TrustingTransport(f.roots)}
 	c.Client = &http.Client{Transport: dated}
 	quota := connectors.Quota{PerMinute: int(f.PerMinute), PerSecond: int(f.PerSecond)}
-	pacer := connectors.NewPacer(map[string]connectors.Quota{
+	pacer := api.NewPacer(map[string]connectors.Quota{
 		schemas.FeishuMessagesList: quota, schemas.FeishuMessagesGet: quota, feishu.ChatsListAPI: quota,
 	})
-	return c, Probe{Call: connectors.Pace(feishu.NewCall(c), pacer), Clock: dated}
+	return c, Probe{Call: api.Pace(feishu.NewCall(c), pacer), Clock: dated}
 }
 
 // Probe makes calls of the app's quota, each one attempt.
 func (y *Yunxin) Probe(logger *slog.Logger) Probe {
 	c := y.config(logger)
-	dated := &Dated{next: connectors.TrustingTransport(y.roots)}
+	dated := &Dated{next: api.TrustingTransport(y.roots)}
 	c.Client = &http.Client{Transport: dated}
 	quota := connectors.Quota{PerSecond: int(y.PerSecond)}
-	pacer := connectors.NewPacer(map[string]connectors.Quota{schemas.YunxinMessagesList: quota, schemas.YunxinMessagesBatch: quota})
-	return Probe{Call: connectors.Pace(yunxin.NewCall(c), pacer), Clock: dated}
+	pacer := api.NewPacer(map[string]connectors.Quota{schemas.YunxinMessagesList: quota, schemas.YunxinMessagesBatch: quota})
+	return Probe{Call: api.Pace(yunxin.NewCall(c), pacer), Clock: dated}
 }
 
 // Dated notes what the answers that pass through it tell of the time.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/schemas"
 )
 
@@ -74,7 +75,7 @@ func TestSinceCountsWhatMoved(t *testing.T) {
 	if got := rate(125, time.Minute); got != 2.1 {
 		t.Errorf("rate %v, want 2.1", got)
 	}
-	budgets := []connectors.Budget{
+	budgets := []api.Budget{
 		{API: "a", Quota: connectors.Quota{PerMinute: 1000, PerSecond: 50}, Recent: 960},
 		{API: "idle", Quota: connectors.Quota{PerMinute: 1000}}, {API: "b", Quota: connectors.Quota{PerSecond: 50}, Recent: 30},
 	}
@@ -140,14 +141,14 @@ func TestYunxinsCredentialsAreTriedAtTheStart(t *testing.T) {
 			}))
 			defer s.Close()
 			logger, out := written()
-			pacer := connectors.NewPacer(map[string]connectors.Quota{schemas.YunxinMessagesList: {PerSecond: 50}})
-			health := connectors.NewHealth(schemas.Yunxin, logger)
+			pacer := api.NewPacer(map[string]connectors.Quota{schemas.YunxinMessagesList: {PerSecond: 50}})
+			health := api.NewHealth(schemas.Yunxin, logger)
 			app := &Yunxin{AppKey: "key", AppSecret: "not-to-be-shown", BaseURL: s.URL, APIVersion: "v2"}
 			app.authenticate(t.Context(), pacer, health, logger)
 			if got := out.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, f.says) || strings.Contains(got, "not-to-be-shown") {
 				t.Errorf("logged\n%s", got)
 			}
-			if gate, closed := health.Closed(connectors.Platform); closed != f.closed || closed && !gate.Refusal {
+			if gate, closed := health.Closed(api.WholePlatform); closed != f.closed || closed && !gate.Refusal {
 				t.Errorf("the platform's gate: %+v, closed %v", gate, closed)
 			}
 			if b := pacer.Snapshot()[0]; b.Calls != 1 || calls < 1 {

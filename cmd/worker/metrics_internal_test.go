@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/metrics"
 	"chatlake/schemas"
 )
@@ -205,9 +206,9 @@ func partitionsOf(v series, family string) (all []string) {
 
 // TestMeter counts tries by what they ended with, and no call that was broken off from here.
 func TestMeter(t *testing.T) {
-	const api = schemas.FeishuMessagesList
+	const list = schemas.FeishuMessagesList
 	set := metrics.NewSet()
-	m := newMeter(set, map[string]connectors.Quota{api: {}})
+	m := newMeter(set, map[string]connectors.Quota{list: {}})
 	ctx, cancel := context.WithCancel(t.Context())
 	answers := []error{
 		&connectors.Error{Class: connectors.ClassThrottled, Code: "99991400", Calls: 1}, nil,
@@ -221,15 +222,15 @@ func TestMeter(t *testing.T) {
 		}
 		return &connectors.Response{Code: "0", Calls: 1}, nil
 	})
-	whole := m.whole(connectors.Retry(call, connectors.Policy{Unit: time.Nanosecond}))
+	whole := m.whole(api.Retry(call, api.Policy{Unit: time.Nanosecond}))
 	for range 3 {
-		_, _ = whole(t.Context(), connectors.Request{API: api, Path: "/"}) // the errors are those above
+		_, _ = whole(t.Context(), connectors.Request{API: list, Path: "/"}) // the errors are those above
 	}
 	cancel()
 	gone := m.each(func(ctx context.Context, _ connectors.Request) (*connectors.Response, error) { return nil, ctx.Err() })
-	_, _ = gone(ctx, connectors.Request{API: api})
+	_, _ = gone(ctx, connectors.Request{API: list})
 	v := scrape(t, &readiness{}, &observer{set: set})
-	of := `{api="` + api + `",`
+	of := `{api="` + list + `",`
 	want := map[string]float64{
 		"chatlake_calls_total" + of + `code="0",outcome="ok",platform="feishu"}`:                     1,
 		"chatlake_calls_total" + of + `code="99991400",outcome="throttled",platform="feishu"}`:       1,

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/connectors/feishu"
 	"chatlake/connectors/yunxin"
 	"chatlake/pipeline/extract"
@@ -20,16 +21,16 @@ var decoders = map[string]func() connectors.Decoder{
 }
 
 // platforms wires the sources of the platforms that are on.
-func (s *ExtractorSettings) platforms(pacer *connectors.Pacer, m *meter, logger *slog.Logger) map[string]extract.Platform {
+func (s *ExtractorSettings) platforms(pacer *api.Pacer, m *meter, logger *slog.Logger) map[string]extract.Platform {
 	on := map[string]extract.Platform{}
 	if f := &s.Feishu; f.AppID != "" {
-		health := connectors.NewHealth(schemas.Feishu, logger)
+		health := api.NewHealth(schemas.Feishu, logger)
 		on[schemas.Feishu] = extract.Platform{
 			Source: feishu.NewSource(f.watched(pacer, health, m, logger), f.Tenant), TenantID: f.Tenant, AppID: f.AppID, Health: health,
 		}
 	}
 	if y := &s.Yunxin; y.AppKey != "" {
-		health := connectors.NewHealth(schemas.Yunxin, logger)
+		health := api.NewHealth(schemas.Yunxin, logger)
 		on[schemas.Yunxin] = extract.Platform{Source: y.source(pacer, health, m, logger), TenantID: y.AppKey, AppID: y.AppKey, Health: health}
 	}
 	return on
@@ -53,16 +54,16 @@ func (s *ExtractorSettings) quotas() map[string]connectors.Quota {
 
 // compose is what every call of an API goes through: it is retried, each try waits for its budget, and is sent only where the
 // API is not out.
-func compose(call connectors.Call, pacer *connectors.Pacer, health *connectors.Health, m *meter, logger *slog.Logger) connectors.Call {
-	return m.whole(connectors.Retry(connectors.Pace(connectors.Watch(m.each(call), health), pacer), connectors.Policy{Pacer: pacer, Logger: logger}))
+func compose(call connectors.Call, pacer *api.Pacer, health *api.Health, m *meter, logger *slog.Logger) connectors.Call {
+	return m.whole(api.Retry(api.Pace(api.Watch(m.each(call), health), pacer), api.Policy{Pacer: pacer, Logger: logger}))
 }
 
 // Call gives Feishu's API with the app's token.
-func (f *Feishu) Call(pacer *connectors.Pacer, logger *slog.Logger) connectors.Call {
-	return f.watched(pacer, connectors.NewHealth(schemas.Feishu, logger), nil, logger)
+func (f *Feishu) Call(pacer *api.Pacer, logger *slog.Logger) connectors.Call {
+	return f.watched(pacer, api.NewHealth(schemas.Feishu, logger), nil, logger)
 }
 
-func (f *Feishu) watched(pacer *connectors.Pacer, health *connectors.Health, m *meter, logger *slog.Logger) connectors.Call {
+func (f *Feishu) watched(pacer *api.Pacer, health *api.Health, m *meter, logger *slog.Logger) connectors.Call {
 	return compose(feishu.NewCall(f.config(logger)), pacer, health, m, logger)
 }
 
@@ -102,13 +103,13 @@ const (
 // authenticate asks about a conversation that nobody has, with one call of the app's quota, and has all containers wait where
 // the platform refuses the app: that shows at the start, not only when there is something to read. It returns within
 // authenticateTime once its turn has come.
-func (y *Yunxin) authenticate(ctx context.Context, pacer *connectors.Pacer, health *connectors.Health, logger *slog.Logger) {
+func (y *Yunxin) authenticate(ctx context.Context, pacer *api.Pacer, health *api.Health, logger *slog.Logger) {
 	if pacer.Wait(ctx, schemas.YunxinMessagesList) != nil {
 		return // stopped
 	}
 	bounded, cancel := context.WithTimeout(ctx, authenticateTime)
 	defer cancel()
-	err := yunxin.Taken(bounded, connectors.Watch(yunxin.NewCall(y.config(logger)), health), y.APIVersion)
+	err := yunxin.Taken(bounded, api.Watch(yunxin.NewCall(y.config(logger)), health), y.APIVersion)
 	var e *connectors.Error
 	switch {
 	case err == nil:
@@ -130,15 +131,15 @@ func (f *Feishu) config(logger *slog.Logger) feishu.Config {
 
 // Call gives Yunxin's API, each try signed for itself. An API that is refused for its quota (416) rests as a whole, whichever
 // container's call it was.
-func (y *Yunxin) Call(pacer *connectors.Pacer, logger *slog.Logger) connectors.Call {
-	return compose(yunxin.NewCall(y.config(logger)), pacer, connectors.NewHealth(schemas.Yunxin, logger), nil, logger)
+func (y *Yunxin) Call(pacer *api.Pacer, logger *slog.Logger) connectors.Call {
+	return compose(yunxin.NewCall(y.config(logger)), pacer, api.NewHealth(schemas.Yunxin, logger), nil, logger)
 }
 
 // source reads with calls of the API and, retried but not paced, of the hosts of merged files.
-func (y *Yunxin) source(pacer *connectors.Pacer, health *connectors.Health, m *meter, logger *slog.Logger) connectors.Source {
+func (y *Yunxin) source(pacer *api.Pacer, health *api.Health, m *meter, logger *slog.Logger) connectors.Source {
 	return yunxin.NewSource(yunxin.SourceConfig{
 		Call:   compose(yunxin.NewCall(y.config(logger)), pacer, health, m, logger),
-		Fetch:  m.whole(connectors.Retry(connectors.Watch(m.each(yunxin.NewFetch(y.config(logger))), health), connectors.Policy{Logger: logger})),
+		Fetch:  m.whole(api.Retry(api.Watch(m.each(yunxin.NewFetch(y.config(logger))), health), api.Policy{Logger: logger})),
 		AppKey: y.AppKey, APIVersion: y.APIVersion,
 	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"chatlake/cmd/worker"
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/schemas"
 )
 
@@ -29,7 +30,7 @@ func TestYunxinThrottledPausesTheAPI(t *testing.T) {
 	}))
 	defer s.Close()
 	y := worker.Yunxin{AppKey: "key", AppSecret: "secret", BaseURL: s.URL, APIVersion: "v2"}
-	pacer := connectors.NewPacer(map[string]connectors.Quota{schemas.YunxinMessagesList: {PerSecond: 50}, schemas.YunxinMessagesBatch: {PerSecond: 50}})
+	pacer := api.NewPacer(map[string]connectors.Quota{schemas.YunxinMessagesList: {PerSecond: 50}, schemas.YunxinMessagesBatch: {PerSecond: 50}})
 	call := y.Call(pacer, slog.New(slog.DiscardHandler))
 	list := connectors.Request{API: schemas.YunxinMessagesList, Method: http.MethodGet, Path: "/list"}
 	ctx, cancel := context.WithCancel(t.Context())

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"chatlake/connectors"
+	"chatlake/connectors/api"
 )
 
 // beside runs functions beside a stage until stop is called, which waits for them.
@@ -54,7 +54,7 @@ func (e *Extractor) progress() func(context.Context) (attrs []any, work bool) {
 }
 
 // quotas tells how much of each API's quota this process used in the last minute.
-func quotas(all []connectors.Budget) string {
+func quotas(all []api.Budget) string {
 	var parts []string
 	for _, b := range all {
 		most := b.Quota.PerMinute

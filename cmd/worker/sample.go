@@ -3,7 +3,7 @@ package worker
 import (
 	"log/slog"
 
-	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/connectors/feishu"
 	"chatlake/connectors/yunxin"
 	"chatlake/pipeline/plan"
@@ -18,7 +18,7 @@ const nestedFiles = 1.5
 func (s *ToolSettings) Samples(logger *slog.Logger) map[string]*plan.Platform {
 	own := ExtractorSettings{Feishu: s.Feishu, Yunxin: s.Yunxin}
 	quotas := own.quotas()
-	pacer := connectors.NewPacer(quotas)
+	pacer := api.NewPacer(quotas)
 	on := map[string]*plan.Platform{}
 	if s.Feishu.AppID != "" && s.Feishu.AppSecret != "" {
 		on[schemas.Feishu] = &plan.Platform{

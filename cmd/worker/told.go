@@ -6,7 +6,7 @@ import (
 	"math"
 	"time"
 
-	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/pipeline/overview"
 )
 
@@ -23,10 +23,10 @@ type told struct {
 // teller gives what an extractor tells.
 type teller struct {
 	process string
-	pacer   *connectors.Pacer
+	pacer   *api.Pacer
 }
 
-func newTeller(pacer *connectors.Pacer) *teller {
+func newTeller(pacer *api.Pacer) *teller {
 	return &teller{process: rand.Text()[:12], pacer: pacer}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 )
 
 // TestActivity: the newest word of each process, once, and nothing that is older than a minute.
@@ -35,7 +36,7 @@ func TestActivity(t *testing.T) {
 
 // TestWhatIsToldIsRead: calls that were let through are in what the next commit tells.
 func TestWhatIsToldIsRead(t *testing.T) {
-	pacer := connectors.NewPacer(map[string]connectors.Quota{"a": {PerMinute: 1000}})
+	pacer := api.NewPacer(map[string]connectors.Quota{"a": {PerMinute: 1000}})
 	for range 3 {
 		if err := pacer.Wait(t.Context(), "a"); err != nil {
 			t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -85,7 +86,7 @@ func checkChild(t testing.TB, m *schemas.Message, above *schemas.Forward) {
 	if f.Role != schemas.ForwardChild && f.Role != schemas.ForwardChildContainer || (f.Role == schemas.ForwardChild) != (f.Expansion == schemas.ExpansionNotApplicable) {
 		t.Errorf("%s: a child has role %s and expansion %s", m.RecordID, f.Role, f.Expansion)
 	}
-	if f.Depth != int64(len(parts)) || f.Depth != above.Depth+1 || len(f.AncestorIDs) != len(parts) || f.Depth > connectors.MaxForwardDepth ||
+	if f.Depth != int64(len(parts)) || f.Depth != above.Depth+1 || len(f.AncestorIDs) != len(parts) || f.Depth > decode.MaxForwardDepth ||
 		f.AncestorIDs[len(parts)-1] != deref(f.ParentMessageID) || len(parts[len(parts)-1]) != 5 || f.ChildNo == nil ||
 		!strings.HasPrefix(*f.Path, deref(above.Path)) || !strings.HasPrefix(m.RecordID, *f.ParentRecordID+"/") {
 		t.Errorf("%s: its place does not agree with itself: %+v", m.RecordID, f)

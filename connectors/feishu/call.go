@@ -3,24 +3,27 @@
 package feishu
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
+	"chatlake/connectors/decode"
+	"chatlake/schemas"
 )
 
 // DefaultBaseURL is where Feishu's API lives; Lark's is https://open.larksuite.com.
 const DefaultBaseURL = "https://open.feishu.cn"
+
+// baseSetting names the setting of the API's address, for errors.
+const baseSetting = "FEISHU_BASE_URL"
 
 // attemptTimeout bounds one attempt, from the first byte sent to the last byte read. A page takes some 0.3 s, a merged
 // forward about 1 s.
@@ -37,7 +40,7 @@ type Config struct {
 	// Client makes the requests, without following redirects or keeping cookies; nil: one that honours HTTPS_PROXY and trusts
 	// RootCAs.
 	Client *http.Client
-	// RootCAs are the authorities that a client of our own trusts, see connectors.Trust; nil: the system's.
+	// RootCAs are the authorities that a client of our own trusts, see api.Trust; nil: the system's.
 	RootCAs *x509.CertPool
 	Logger  *slog.Logger // nil: none
 }
@@ -52,9 +55,8 @@ func (c Config) Validate() error {
 	case c.BaseURL == "":
 		return nil
 	}
-	u, err := url.Parse(c.BaseURL)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return errors.New("FEISHU_BASE_URL is not an address like " + DefaultBaseURL)
+	if !api.IsBase(c.BaseURL) {
+		return errors.New(baseSetting + " is not an address like " + DefaultBaseURL)
 	}
 	return nil
 }
@@ -70,17 +72,16 @@ func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // caller makes calls of one app.
 type caller struct {
-	client        *http.Client
-	base, agent   string
+	host          api.Host
 	appID, secret string
-	pacer         *connectors.Pacer // of the token endpoint
+	pacer         *api.Pacer // of the token endpoint
 	tokens        *tokens
 	stubborn      stubborn
 }
 
 // NewCall gives calls with the app's tenant access token, which it fetches, keeps fresh and, when it is refused,
 // replaces once. Each call is one attempt, or two where the token was refused, as Calls of its outcome tells; waiting
-// and trying again are for connectors.Pace and connectors.Retry. Bodies come back as they were sent. Errors are
+// and trying again are for api.Pace and api.Retry. Bodies come back as they were sent. Errors are
 // *connectors.Error, classed by endpoint and code, or ctx's; they hold neither the secret nor a token.
 func NewCall(cfg Config) connectors.Call { return newCaller(cfg).call }
 
@@ -88,31 +89,26 @@ func NewCall(cfg Config) connectors.Call { return newCaller(cfg).call }
 // *connectors.Error, ClassFatal where the credentials are refused, or ctx's.
 func Authenticate(ctx context.Context, cfg Config) error {
 	c := newCaller(cfg)
-	call := connectors.Retry(func(ctx context.Context, _ connectors.Request) (*connectors.Response, error) {
+	call := api.Retry(func(ctx context.Context, _ connectors.Request) (*connectors.Response, error) {
 		_, _, err := c.fetchToken(ctx)
 		return &connectors.Response{}, err
-	}, connectors.Policy{Logger: cfg.Logger})
+	}, api.Policy{Logger: cfg.Logger})
 	_, err := call(ctx, connectors.Request{API: tokenAPI, Method: http.MethodPost, Path: tokenPath})
 	return err
 }
 
 func newCaller(cfg Config) *caller {
-	base := cfg.BaseURL
-	if base == "" {
-		base = DefaultBaseURL
-	}
 	log := cfg.Logger
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	client := cfg.Client
-	if client == nil {
-		client = &http.Client{Transport: connectors.TrustingTransport(cfg.RootCAs)}
-	}
 	c := &caller{
-		client: connectors.APIClient(client), base: strings.TrimRight(base, "/"), agent: cfg.ConnectorVersion,
+		host: api.Host{
+			Client: api.ClientOr(cfg.Client, cfg.RootCAs), Base: cmp.Or(cfg.BaseURL, DefaultBaseURL), Agent: cfg.ConnectorVersion,
+			Setting: baseSetting, ListAPI: schemas.FeishuMessagesList, NextPage: "page_token",
+		},
 		appID: cfg.AppID, secret: cfg.AppSecret,
-		pacer: connectors.NewPacer(map[string]connectors.Quota{tokenAPI: tokenQuota}),
+		pacer: api.NewPacer(map[string]connectors.Quota{tokenAPI: tokenQuota}),
 	}
 	c.tokens = &tokens{fetch: c.fetchToken, log: log.With("app", cfg.AppID)}
 	return c
@@ -184,31 +180,20 @@ type credentials struct {
 
 // send makes one attempt and reads its answer.
 func (c *caller) send(ctx context.Context, r *connectors.Request, show credentials) (*connectors.Response, error) {
-	address := c.base + r.Path
-	if r.Query != "" {
-		address += "?" + r.Query
-	}
 	attempt, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	body := show.body
 	if body == nil {
 		body = r.Body
 	}
-	req, err := http.NewRequestWithContext(attempt, r.Method, address, bytes.NewReader(body))
-	if err != nil {
-		return nil, &connectors.Error{Class: connectors.ClassFatal, API: r.API, Message: "FEISHU_BASE_URL or the request's path is not an address"}
-	}
-	req.Header.Set("Accept", "application/json")
-	if c.agent != "" {
-		req.Header.Set("User-Agent", c.agent)
-	}
-	if len(body) > 0 {
-		req.Header.Set("Content-Type", "application/json; charset=utf-8")
+	req, wrong := c.host.NewRequest(attempt, r, body)
+	if wrong != nil {
+		return nil, wrong
 	}
 	if show.token != "" {
 		req.Header.Set("Authorization", "Bearer "+show.token)
 	}
-	a := connectors.Exchange(c.client, req)
+	a := api.Exchange(c.host.Client, req)
 	if ctx.Err() != nil && a.Err != nil {
 		return nil, ctx.Err()
 	}
@@ -226,48 +211,33 @@ func (c *caller) send(ctx context.Context, r *connectors.Request, show credentia
 }
 
 // judge fills in the answer's code and gives the error that it means, nil where all is well.
-func (c *caller) judge(r *connectors.Request, a *connectors.Reply, resp *connectors.Response) *connectors.Error {
-	if a.TooLarge {
-		resp.Body = nil // a part of a body is no body
-		if !a.Object() {
-			return c.unreadable(a)
-		}
-		resp.Error = connectors.CodeTooLarge
-		return &connectors.Error{
-			Class: connectors.ClassItem, Code: connectors.CodeTooLarge, Message: "the body is refused", Err: refuseBody(r, a.Body, connectors.ErrTooLarge),
-		}
-	}
-	if a.Err != nil {
+func (c *caller) judge(r *connectors.Request, a *api.Reply, resp *connectors.Response) *connectors.Error {
+	if a.Err != nil && !a.TooLarge {
 		return c.broken(a)
 	}
-	p := parsers.Get().(*connectors.Parser)
-	defer parsers.Put(p)
-	envelope, err := p.Parse(a.Body)
-	if err != nil && json.Valid(a.Body) {
-		// It came whole, beyond what the parser takes, and would come so again: asking for ever would hold up the container.
-		resp.Error = connectors.CodeTooComplex
-		return &connectors.Error{Class: connectors.ClassItem, Code: connectors.CodeTooComplex, Message: "the body is refused", Err: refuseBody(r, a.Body, err)}
-	}
-	code, ok := envelope.Get("code").Int()
-	if err != nil || !ok {
+	envelope, refused, strange := c.host.Open(r, a, resp)
+	defer envelope.Close()
+	switch {
+	case strange:
 		return c.unreadable(a)
+	case refused != nil:
+		return refused
 	}
-	resp.Code = strconv.FormatInt(code, 10)
-	v := classify(r, a.Status, code)
-	if v.class == 0 {
+	v := classify(r, a.Status, envelope.Code)
+	if v.Class == 0 {
 		return nil
 	}
-	e := &connectors.Error{Class: v.class, Code: resp.Code, Message: v.means}
-	if code == 0 {
-		e.Code = statusCode(a.Status)
+	e := &connectors.Error{Class: v.Class, Code: resp.Code, Message: v.Means}
+	if envelope.Code == 0 {
+		e.Code = api.StatusCode(a.Status)
 		if e.Code == connectors.CodeRedirect {
-			_, e.Message = a.Strange("FEISHU_BASE_URL")
+			_, e.Message = a.Strange(baseSetting)
 		}
 	}
-	if said := c.said(envelope); said != "" {
+	if said := c.said(envelope.JSON); said != "" {
 		e.Message += ": " + said
 	}
-	if v.class == connectors.ClassThrottled || v.class == connectors.ClassUnavailable {
+	if v.Class == connectors.ClassThrottled || v.Class == connectors.ClassUnavailable {
 		e.RetryAfter = reset(a)
 	}
 	return e
@@ -275,7 +245,7 @@ func (c *caller) judge(r *connectors.Request, a *connectors.Reply, resp *connect
 
 // broken is the error of an answer that did not come, or not whole. It keeps the words of the cause only: those may
 // have to be redacted, and an attempt that ran out of its own time must not look like the caller's context.
-func (c *caller) broken(a *connectors.Reply) *connectors.Error {
+func (c *caller) broken(a *api.Reply) *connectors.Error {
 	e := &connectors.Error{Class: connectors.ClassUnavailable}
 	if a.Status == http.StatusTooManyRequests {
 		e.Class, e.RetryAfter = connectors.ClassThrottled, reset(a)
@@ -289,12 +259,12 @@ func (c *caller) broken(a *connectors.Reply) *connectors.Error {
 }
 
 // unreadable is the error of a body that is not the platform's envelope, such as a gateway's page in HTML.
-func (c *caller) unreadable(a *connectors.Reply) *connectors.Error {
+func (c *caller) unreadable(a *api.Reply) *connectors.Error {
 	e := &connectors.Error{Class: connectors.ClassUnavailable}
-	e.Code, e.Message = a.Strange("FEISHU_BASE_URL")
+	e.Code, e.Message = a.Strange(baseSetting)
 	e.Message = c.redact(e.Message)
-	if v := classifyStatus(a.Status); v.class == connectors.ClassThrottled {
-		e.Class, e.Message = v.class, v.means
+	if v := api.OfStatus(a.Status, baseSetting); v.Class == connectors.ClassThrottled {
+		e.Class, e.Message = v.Class, v.Means
 	}
 	e.RetryAfter = reset(a)
 	return e
@@ -302,7 +272,7 @@ func (c *caller) unreadable(a *connectors.Reply) *connectors.Error {
 
 // said is the platform's own words about an error, in one short line: its msg, and what it says of missing permissions
 // and wrong parameters.
-func (c *caller) said(envelope connectors.JSON) string {
+func (c *caller) said(envelope decode.JSON) string {
 	msg, _ := envelope.Get("msg").Str()
 	words := []string{strconv.Quote(c.excerpt(msg, 300))}
 	if msg == "" {
@@ -337,5 +307,3 @@ func (c *caller) redact(s string) string {
 	}
 	return c.tokens.redact(s)
 }
-
-var parsers = sync.Pool{New: func() any { return new(connectors.Parser) }}

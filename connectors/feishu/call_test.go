@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/connectors/feishu"
 	"chatlake/schemas"
 )
@@ -265,7 +266,7 @@ func TestCallFaults(t *testing.T) {
 
 func TestCallReadsABodyOfTheLargestSize(t *testing.T) {
 	const frame = `{"code":0,"x":""}`
-	body := frame[:len(frame)-2] + strings.Repeat("y", connectors.MaxBody-len(frame)) + frame[len(frame)-2:]
+	body := frame[:len(frame)-2] + strings.Repeat("y", api.MaxBody-len(frame)) + frame[len(frame)-2:]
 	f := newFake(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, body) })
 	resp, err := f.call()(t.Context(), listRequest)
 	if err != nil || string(resp.Body) != body {

@@ -8,6 +8,8 @@ import (
 	"strconv"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
+	"chatlake/connectors/decode"
 )
 
 // ChatsListAPI names the endpoint that lists the bot's chats, in errors and budgets. Its answers are no pages: they belong
@@ -89,32 +91,29 @@ func chatsAt(ctx context.Context, call connectors.Call, token string) (chatsPage
 	}
 	page, ok := readChats(resp.Body)
 	if !ok {
-		return page, &connectors.Error{
-			Class: connectors.ClassUnavailable, API: ChatsListAPI, Code: connectors.CodeUnreadable, Calls: resp.Calls,
-			Message: "the answer says that all is well but not whether there are more chats", Response: resp,
-		}
+		return page, api.NoPaging(resp, resp.Calls, "chats")
 	}
 	return page, nil
 }
 
 // readChats reads a body whose code is 0. It reports false where the body does not say whether there is more.
 func readChats(body []byte) (page chatsPage, ok bool) {
-	p := parsers.Get().(*connectors.Parser)
-	defer parsers.Put(p)
+	p := decode.Borrow()
+	defer p.Return()
 	v, err := p.Parse(body)
 	data := v.Get("data")
 	if err != nil || !page.paging(data) {
 		return page, false
 	}
 	items := data.Get("items")
-	if items.Told() && items.Kind() != connectors.Array {
+	if items.Told() && items.Kind() != decode.Array {
 		return page, false
 	}
 	for i := range items.Len() {
 		item := items.At(i)
-		name, _ := connectors.Valid(item.Get("name").Word())
-		status, _ := connectors.Valid(item.Get("chat_status").Word())
-		c := Chat{ID: item.Get("chat_id").Word(), Name: connectors.Shorten(name, maxName), Status: connectors.Shorten(status, maxName)}
+		name, _ := decode.Valid(item.Get("name").Word())
+		status, _ := decode.Valid(item.Get("chat_status").Word())
+		c := Chat{ID: item.Get("chat_id").Word(), Name: decode.Shorten(name, maxName), Status: decode.Shorten(status, maxName)}
 		page.chats = append(page.chats, c)
 		page.items = append(page.items, entry{id: c.ID})
 	}

@@ -4,22 +4,16 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/schemas"
 )
 
 // tokenAPI names the endpoint that gives tenant access tokens, in errors and budgets.
 const tokenAPI = "feishu.auth.v3.tenant_access_token"
 
-// verdict is what a code calls for and what it means.
-type verdict struct {
-	class connectors.Class
-	means string
-}
-
-// rule gives one verdict to several codes.
+// rule gives one api.Verdict to several codes.
 type rule struct {
 	class connectors.Class
 	means string
@@ -91,7 +85,7 @@ var (
 )
 
 // at is the class of a code at one endpoint, where it differs from anywhere.
-var at = map[string]map[int64]verdict{
+var at = map[string]map[int64]api.Verdict{
 	schemas.FeishuMessagesList: verdicts(
 		rule{connectors.ClassContainer, "the root of the thread is deleted", []int64{230110}},
 	),
@@ -109,23 +103,23 @@ var at = map[string]map[int64]verdict{
 	),
 }
 
-func verdicts(rules ...rule) map[int64]verdict {
-	m := make(map[int64]verdict)
+func verdicts(rules ...rule) map[int64]api.Verdict {
+	m := make(map[int64]api.Verdict)
 	for _, r := range rules {
 		for _, code := range r.codes {
-			m[code] = verdict{r.class, r.means}
+			m[code] = api.Verdict{Class: r.class, Means: r.means}
 		}
 	}
 	return m
 }
 
 // classify gives the class of an answer by endpoint, code and, only where the code does not decide, HTTP status. The
-// zero verdict is a success.
-func classify(r *connectors.Request, status int, code int64) verdict {
+// zero api.Verdict is a success.
+func classify(r *connectors.Request, status int, code int64) api.Verdict {
 	if code == 0 {
-		return classifyStatus(status)
+		return api.OfStatus(status, baseSetting)
 	}
-	if r.API == schemas.FeishuMessagesList && hasPageToken(r) {
+	if r.API == schemas.FeishuMessagesList && api.HasPageToken(r) {
 		if v, ok := refusedCursors[code]; ok {
 			return v
 		}
@@ -136,36 +130,12 @@ func classify(r *connectors.Request, status int, code int64) verdict {
 	if v, ok := anywhere[code]; ok {
 		return v
 	}
-	if v := classifyStatus(status); v.class == connectors.ClassThrottled || status >= http.StatusInternalServerError {
+	if v := api.OfStatus(status, baseSetting); v.Class == connectors.ClassThrottled || status >= http.StatusInternalServerError {
 		return v
 	}
 	if r.API == tokenAPI {
 		// No container is to blame for it, so it must not fail one.
-		return verdict{connectors.ClassUnavailable, "no token is given, for a reason that is not documented"}
+		return api.Verdict{Class: connectors.ClassUnavailable, Means: "no token is given, for a reason that is not documented"}
 	}
-	return verdict{connectors.ClassUnknown, "a code that is not documented"}
+	return api.Verdict{Class: connectors.ClassUnknown, Means: "a code that is not documented"}
 }
-
-// classifyStatus is the class of an answer without a code that says what is wrong.
-func classifyStatus(status int) verdict {
-	switch {
-	case status >= 200 && status < 300:
-		return verdict{}
-	case status == http.StatusTooManyRequests:
-		return verdict{connectors.ClassThrottled, "too many calls"}
-	case status >= 300 && status < 400:
-		return verdict{connectors.ClassUnavailable, "the answer is a redirect, which is not followed; check FEISHU_BASE_URL"}
-	default:
-		return verdict{connectors.ClassUnavailable, "HTTP status " + strconv.Itoa(status)}
-	}
-}
-
-// statusCode is chatlake's code for an answer that has only an HTTP status.
-func statusCode(status int) string {
-	if status >= 300 && status < 400 {
-		return connectors.CodeRedirect
-	}
-	return "http_" + strconv.Itoa(status)
-}
-
-func hasPageToken(r *connectors.Request) bool { return strings.Contains("&"+r.Query, "&page_token=") }

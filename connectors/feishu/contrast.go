@@ -2,13 +2,13 @@ package feishu
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"sync"
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/schemas"
 )
 
@@ -76,75 +76,15 @@ func (o *others) than(api, id string) string {
 	return ""
 }
 
-// contrast makes a call about one message or chat. Where an internal error does not say whether it is about that one or about
-// the platform, it asks for another one, which a page shows, and then once more for this one: if only this one fails,
-// connectors.Retry makes the error ClassSticky. It does so too while the API is out: a few messages that always fail look
-// like an outage, and only one that does not fail ends it.
+// contrast is api.Contrast for a call about one message or chat, against another one that a page has shown.
 func (w *walk) contrast(ctx context.Context, r connectors.Request) (*connectors.Response, error) {
-	resp, err := w.call(ctx, r)
-	e := errorOf(err)
-	if e == nil || !e.Sticky && !e.Out {
-		return resp, err
-	}
-	id := w.others.than(r.API, r.Subject)
-	if id == "" {
-		return nil, err
-	}
-	calls := e.Calls
-	other := getMessage(id, contentQuery)
-	if r.API == schemas.FeishuChatsGet {
-		other = getChat(id)
-	}
-	answer, failed := w.call(connectors.WithProbe(ctx, connectors.ScopeOf(&other)), other)
-	switch o := errorOf(failed); {
-	case failed == nil:
-		calls += answer.Calls
-	case o == nil:
-		return nil, failed // ctx's
-	default:
-		calls += o.Calls
-		if !o.Answers() {
-			both := *e
-			both.Sticky, both.Calls = false, calls
-			both.Message += ", and about others too"
-			return nil, &both
+	return api.Contrast(ctx, w.call, r, func() (connectors.Request, bool) {
+		id := w.others.than(r.API, r.Subject)
+		if r.API == schemas.FeishuChatsGet {
+			return getChat(id), id != ""
 		}
-		answer = o.Response
-	}
-	drop(ctx, answer)
-	drop(ctx, e.Response)
-	resp, err = w.call(ctx, r)
-	if err != nil {
-		return nil, withCalls(err, calls)
-	}
-	resp.Calls += calls
-	return resp, nil
-}
-
-// drop gives back the room of a body that no page keeps.
-func drop(ctx context.Context, resp *connectors.Response) {
-	if resp != nil {
-		connectors.AllowanceOf(ctx).Give(len(resp.Body))
-	}
-}
-
-// withCalls counts calls that were made before err's.
-func withCalls(err error, calls int) error {
-	e := errorOf(err)
-	if e == nil {
-		return err
-	}
-	counted := *e
-	counted.Calls += calls
-	return &counted
-}
-
-func errorOf(err error) *connectors.Error {
-	var e *connectors.Error
-	if errors.As(err, &e) {
-		return e
-	}
-	return nil
+		return getMessage(id, contentQuery), id != ""
+	})
 }
 
 // getChat is the request for a chat's own record. The record's id is its subject as far as faults go; no page says so, as it

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/schemas"
 )
 
@@ -19,12 +20,18 @@ type mark struct {
 	// the watermark does not tell that all before it was seen.
 	Last      schemas.Millis `json:"l,omitempty"`
 	Unordered bool           `json:"u,omitempty"`
-	// Done says that nothing is left.
-	Done bool `json:"d,omitempty"`
+	Finished  bool           `json:"d,omitempty"` // nothing is left
 }
 
-func (m mark) cursor() connectors.Cursor {
-	if m == (mark{}) {
+// Done implements api.Mark.
+func (m *mark) Done() bool { return m.Finished }
+
+// Finish implements api.Mark.
+func (m *mark) Finish() { m.Token, m.Finished = "", true }
+
+// Cursor implements api.Mark.
+func (m *mark) Cursor() connectors.Cursor {
+	if *m == (mark{}) {
 		return ""
 	}
 	b, err := json.Marshal(m)
@@ -54,26 +61,10 @@ func (m mark) restart(kind string, watermark schemas.Millis) mark {
 	return next
 }
 
-// The most that is done without progress, and the reasons of containers that end for it.
-const (
-	maxStale   = 50 // pages in a row that show no id which the page before did not show
-	maxRefused = 3  // page tokens refused in a row, each before the page that the one before had led to was passed
-
-	reasonRepeated = "token_repeated"
-	reasonStale    = "no_progress"
-	reasonMissing  = "token_missing"
-	reasonRefused  = "token_refused"
-	reasonTooLong  = "token_too_long"
-
-	maxToken = 8 << 10 // bytes; tokens seen are some 100. It goes into an address, a header and a checkpoint.
-)
-
-// memory is what a walk keeps in Position.Memory: what it has seen since the last start or resumption. It is a value that
-// no later page changes, so that a page may be read again from the position before it.
+// memory is what a walk keeps in Position.Memory.
 type memory struct {
-	guard   connectors.Guard
+	api.Trail
 	refused resumption
-	size    connectors.PageSize
 }
 
 // memoryOf takes up the memory of a position; without one counting begins with its page token.
@@ -83,31 +74,20 @@ func memoryOf(from connectors.Position, m mark) memory {
 	}
 	var fresh memory
 	if m.Token != "" {
-		fresh.guard, _ = fresh.guard.Token(m.Token)
+		fresh.Guard, _ = fresh.Guard.Token(m.Token)
 	}
 	return fresh
 }
 
 // follow looks at a page that says that there is more, and gives the reason why it must not be followed, or nil.
-func (m *memory) follow(l *listing) (failed *connectors.Failure) {
+func (m *memory) follow(l *listing) *connectors.Failure {
 	ids := make([]string, len(l.items))
 	for i := range l.items {
 		ids[i] = l.items[i].id
 	}
-	var stale int
-	m.guard, stale = m.guard.Page(ids)
-	switch {
-	case l.token == "":
-		return &connectors.Failure{Code: reasonMissing, Message: "the platform says that there is more but gives no page token"}
-	case len(l.token) > maxToken:
-		return &connectors.Failure{Code: reasonTooLong, Message: "the platform gives a page token that is too long to be one"}
+	stale := m.Page(ids)
+	if failed := m.Token(l.token, ""); failed != nil {
+		return failed
 	}
-	var seen bool
-	switch m.guard, seen = m.guard.Token(l.token); {
-	case seen:
-		return &connectors.Failure{Code: reasonRepeated, Message: "the platform gives a page token that it gave before"}
-	case stale >= maxStale:
-		return &connectors.Failure{Code: reasonStale, Message: "50 pages in a row showed nothing new"}
-	}
-	return nil
+	return stale
 }

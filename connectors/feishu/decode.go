@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -34,44 +35,35 @@ type Decoder struct{ r reader }
 
 // reader is what a Decoder works with.
 type reader struct {
-	connectors.Draft
-	envelope connectors.Parser    // the page
-	one      connectors.Parser    // single items of a page that is not JSON as a whole
-	content  connectors.Parser    // body.content
-	nested   [2]connectors.Parser // texts that body.content holds as strings, one in another
-	pointers []string             // "/data/items/N"
-	record   []byte               // scratch for record ids
-	day      int64                // of date, in days since 1970
-	date     string
+	decode.Draft
+	envelope decode.Parser    // the page
+	one      decode.Parser    // single items of a page that is not JSON as a whole
+	content  decode.Parser    // body.content
+	nested   [2]decode.Parser // texts that body.content holds as strings, one in another
+	pointers decode.Pointers
+	dates    decode.Dates
+	record   []byte // scratch for record ids
 
 	forwards forwards
 
 	page     *schemas.Page
 	no       int // of page, among those that are decoded together
-	at       place
-	full     bool           // it has more attachments than are kept
-	level    int            // of the parsers of nested that are in use
-	before   half           // the element before this one of what the platform wrote
-	ours     bool           // the platform wrote the elements: a notice among them is none of the sender's words
-	internal bool           // its card is in the platform's internal form
-	byKey    map[string]int // its mentions, where they are many
-}
-
-// place is what a page's header says of its messages.
-type place struct {
-	tenant       string
-	kind         string // of container
-	id           string // of container; for look-ups <conversation id>!<message id>
-	conversation string
-	recordPrefix string // <platform>/<tenant>/
-	app          string
-	rank         connectors.SourceRank
+	at       decode.Scope
+	rank     connectors.SourceRank // of the page
+	full     bool                  // it has more attachments than are kept
+	level    int                   // of the parsers of nested that are in use
+	before   half                  // the element before this one of what the platform wrote
+	ours     bool                  // the platform wrote the elements: a notice among them is none of the sender's words
+	internal bool                  // its card is in the platform's internal form
+	byKey    map[string]int        // its mentions, where they are many
 }
 
 var _ connectors.Decoder = (*Decoder)(nil)
 
 // NewDecoder returns a decoder of feishu.im.v1 pages: messages.list, messages.get and chats.get.
-func NewDecoder() *Decoder { return &Decoder{} }
+func NewDecoder() *Decoder {
+	return &Decoder{reader{pointers: decode.Pointers{List: "/data/items"}}}
+}
 
 // Decode replaces what out holds by what pages say, see connectors.Decoder.
 //
@@ -106,14 +98,14 @@ func (d *reader) decode(page *schemas.Page, out *connectors.Decoded) (refused st
 	case len(page.Body) == 0:
 		return reasonEmpty
 	}
-	at, ok := placeOf(page)
+	at, ok := decode.ScopeOf(schemas.Feishu, page)
 	if !ok {
 		failPage(out, classBadKey, "container and conversation of the page are no keys of "+schemas.Feishu)
 		return classBadKey
 	}
-	d.page, d.at = page, at
+	d.page, d.at, d.rank = page, at, rankOf(page, at.Kind)
 	d.Inspect(page.Body)
-	d.Plain = !connectors.HasUnits(page.Body)
+	d.Plain = !decode.HasUnits(page.Body)
 	switch page.Type {
 	case schemas.FeishuMessagesList, schemas.FeishuMessagesGet:
 		refused = d.messages(out)
@@ -130,32 +122,15 @@ func failPage(out *connectors.Decoded, class, message string) {
 	out.Failed = append(out.Failed, connectors.Failed{Class: class, Message: message})
 }
 
-// placeOf reads a page's keys.
-func placeOf(page *schemas.Page) (place, bool) {
-	var p place
-	const prefix = schemas.Feishu + "/"
-	container, ok := strings.CutPrefix(string(page.Container), prefix)
-	conversation, of := strings.CutPrefix(string(page.Conversation), prefix)
-	tenant, container, _ := strings.Cut(container, "/")
-	kind, id, hasID := strings.Cut(container, "/")
-	other, chat, _ := strings.Cut(conversation, "/")
-	if !ok || !of || !hasID || tenant != other || tenant == "" || chat == "" {
-		return p, false
+// rankOf is how a page's messages rank among others.
+func rankOf(page *schemas.Page, kind string) connectors.SourceRank {
+	switch {
+	case page.Type != schemas.FeishuMessagesList:
+		return connectors.FromOther
+	case kind == schemas.KindThread:
+		return connectors.FromThread
 	}
-	p.tenant, _ = connectors.Valid(schemas.Unpart(tenant))
-	p.kind = kind
-	p.id, _ = connectors.Valid(schemas.Unpart(id))
-	p.conversation, _ = connectors.Valid(schemas.Unpart(chat))
-	p.recordPrefix = schemas.Part(schemas.Feishu) + "/" + schemas.Part(p.tenant) + "/"
-	p.app, _ = connectors.Valid(page.AppID)
-	p.rank = connectors.FromOther
-	if page.Type == schemas.FeishuMessagesList {
-		p.rank = connectors.FromList
-		if p.kind == schemas.KindThread {
-			p.rank = connectors.FromThread
-		}
-	}
-	return p, true
+	return connectors.FromList
 }
 
 // messages decodes a page of messages. refused is the code of a body that holds an error, or a word for one that cannot
@@ -171,16 +146,16 @@ func (d *reader) messages(out *connectors.Decoded) (refused string) {
 	case err != nil:
 		// Not JSON as a whole: its items are read one by one, so that a broken one does not take the others with it.
 		var ok bool
-		if s.parts, ok = connectors.SplitArray(d.page.Body, maxPageItems, "data", "items"); !ok || len(s.parts) == 0 {
+		if s.parts, ok = decode.SplitArray(d.page.Body, maxPageItems, "data", "items"); !ok || len(s.parts) == 0 {
 			wrong = "body is " + err.Error()
 		}
-	case root.Kind() != connectors.Object:
+	case root.Kind() != decode.Object:
 		wrong = "body is " + root.Kind().String() + ", not an object"
 	case code != 0:
 		return strconv.FormatInt(code, 10)
-	case data.Told() && data.Kind() != connectors.Object:
+	case data.Told() && data.Kind() != decode.Object:
 		wrong = "data is " + data.Kind().String() + ", not an object"
-	case s.whole.Told() && s.whole.Kind() != connectors.Array:
+	case s.whole.Told() && s.whole.Kind() != decode.Array:
 		wrong = "data.items is " + s.whole.Kind().String() + ", not an array"
 	case s.whole.Len() > maxPageItems:
 		wrong = "data.items has more than " + strconv.Itoa(maxPageItems) + " items"
@@ -203,14 +178,14 @@ func (d *reader) messages(out *connectors.Decoded) (refused string) {
 
 // items are those of a page.
 type items struct {
-	whole connectors.JSON
+	whole decode.JSON
 	parts [][]byte // their texts, where the page is not JSON as a whole
 }
 
 func (s *items) len() int { return max(s.whole.Len(), len(s.parts)) }
 
 // peekItem gives item i, valid until the next is asked for.
-func (d *reader) peekItem(s *items, i int) (connectors.JSON, error) {
+func (d *reader) peekItem(s *items, i int) (decode.JSON, error) {
 	if s.parts == nil {
 		return s.whole.At(i), nil
 	}
@@ -218,7 +193,7 @@ func (d *reader) peekItem(s *items, i int) (connectors.JSON, error) {
 }
 
 // item is peekItem; one that cannot be read has failed.
-func (d *reader) item(s *items, i int, out *connectors.Decoded) (connectors.JSON, bool) {
+func (d *reader) item(s *items, i int, out *connectors.Decoded) (decode.JSON, bool) {
 	item, err := d.peekItem(s, i)
 	if err != nil {
 		d.failItem(out, i, classBadItem, "item is "+err.Error())
@@ -227,11 +202,11 @@ func (d *reader) item(s *items, i int, out *connectors.Decoded) (connectors.JSON
 }
 
 func (d *reader) failItem(out *connectors.Decoded, i int, class, message string) {
-	out.Failed = append(out.Failed, connectors.Failed{Pointer: d.pointer(i), Class: class, Message: message})
+	out.Failed = append(out.Failed, connectors.Failed{Pointer: d.pointers.At(i), Class: class, Message: message})
 }
 
 // reading decodes item i of the page.
-func (d *reader) reading(out *connectors.Decoded, item connectors.JSON, i int) {
+func (d *reader) reading(out *connectors.Decoded, item decode.JSON, i int) {
 	n := len(out.Readings)
 	out.Readings = slices.Grow(out.Readings, 1)[:n+1]
 	r := &out.Readings[n]
@@ -243,18 +218,18 @@ func (d *reader) reading(out *connectors.Decoded, item connectors.JSON, i int) {
 		return
 	}
 	m := &r.Message
-	d.record = appendPart(append(d.record[:0], d.at.recordPrefix...), m.MessageID)
+	d.record = appendPart(append(d.record[:0], d.at.RecordPrefix...), m.MessageID)
 	m.RecordID = d.KeepBytes(d.record)
 	m.OccurredAt = m.CreatedAt
-	m.EventDate = d.dateOf(m.OccurredAt)
-	m.Provenance.ItemPointer = d.pointer(i)
-	if m.ThreadID == nil && d.at.kind == schemas.KindThread && d.page.Type == schemas.FeishuMessagesList {
-		m.ThreadID = d.Optional(d.at.id)
+	m.EventDate = d.dates.Of(m.OccurredAt)
+	m.Provenance.ItemPointer = d.pointers.At(i)
+	if m.ThreadID == nil && d.at.Kind == schemas.KindThread && d.page.Type == schemas.FeishuMessagesList {
+		m.ThreadID = d.Optional(d.at.ID)
 	}
-	r.Source = d.at.rank
-	if chat != "" && chat != d.at.conversation {
-		chat, _ = connectors.Valid(chat)
-		if r.OtherConversation = chat != d.at.conversation; r.OtherConversation {
+	r.Source = d.rank
+	if chat != "" && chat != d.at.Conversation {
+		chat, _ = decode.Valid(chat)
+		if r.OtherConversation = chat != d.at.Conversation; r.OtherConversation {
 			r.Elsewhere = d.Keep(chat)
 		}
 	}
@@ -262,26 +237,6 @@ func (d *reader) reading(out *connectors.Decoded, item connectors.JSON, i int) {
 
 // appendPart appends schemas.Part(s).
 func appendPart(dst []byte, s string) []byte { return append(dst, schemas.Part(s)...) }
-
-// pointer is the JSON Pointer (RFC 6901) of item i.
-func (d *reader) pointer(i int) string {
-	if i >= 1000 {
-		return "/data/items/" + strconv.Itoa(i)
-	}
-	for n := len(d.pointers); n <= i; n++ {
-		d.pointers = append(d.pointers, "/data/items/"+strconv.Itoa(n))
-	}
-	return d.pointers[i]
-}
-
-// dateOf gives the UTC day of t; the messages of a page mostly share one.
-func (d *reader) dateOf(t schemas.Millis) string {
-	day := int64(t) / (24 * 60 * 60 * 1000)
-	if d.date == "" || day != d.day {
-		d.day, d.date = day, t.Date()
-	}
-	return d.date
-}
 
 // chat reads what a chat is, see https://open.feishu.cn/document/server-docs/group/chat/get-2. A thread-form group and
 // a topic group are one kind. The vendor's page shows words with stray blanks.
@@ -291,7 +246,7 @@ func (d *reader) chat(out *connectors.Decoded) {
 		failPage(out, classUnreadable, "body is "+err.Error())
 		return
 	}
-	if root.Kind() != connectors.Object {
+	if root.Kind() != decode.Object {
 		failPage(out, classUnreadable, "body is "+root.Kind().String()+", not an object")
 		return
 	}
@@ -313,7 +268,7 @@ func (d *reader) chat(out *connectors.Decoded) {
 }
 
 // peek gives a string in the parser's memory, "" where it is none.
-func (d *reader) peek(v connectors.JSON) string {
+func (d *reader) peek(v decode.JSON) string {
 	s, _ := v.Str()
 	return s
 }

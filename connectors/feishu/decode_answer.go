@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -63,6 +64,6 @@ func lookedUp(page *schemas.Page) (id string, ok bool) {
 		_, part, _ := strings.Cut(about, "!")
 		id = schemas.Unpart(part)
 	}
-	id, _ = connectors.Valid(id)
+	id, _ = decode.Valid(id)
 	return id, id != ""
 }

@@ -45,7 +45,7 @@ func TestAnswersOfLookups(t *testing.T) {
 		{"no object", lookup("0", ok+`null]}}`), "0: answer om_1 MISSING unreadable\n0: failed bad_item at \"/data/items/0\" of \"\""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := said(t, decode(c.page)); !slices.Equal(got, strings.Split(c.want, "\n")) {
+			if got := said(t, decodeAll(c.page)); !slices.Equal(got, strings.Split(c.want, "\n")) {
 				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), c.want)
 			}
 		})
@@ -60,7 +60,7 @@ func TestAnswersOfLookupsGivenUp(t *testing.T) {
 		full := lookup("2200", `{"code":2200,"msg":"internal"}`)
 		full.Error = reason
 		for id, page := range map[string]*schemas.Page{"om/1!": bare, "om_1": full} {
-			if got := said(t, decode(page)); !slices.Equal(got, []string{"0: answer " + id + " MISSING " + reason}) {
+			if got := said(t, decodeAll(page)); !slices.Equal(got, []string{"0: answer " + id + " MISSING " + reason}) {
 				t.Errorf("%s of %s: got %q", reason, id, got)
 			}
 		}
@@ -69,7 +69,7 @@ func TestAnswersOfLookupsGivenUp(t *testing.T) {
 
 // The answer of another conversation is a reading that makes no row, not an answer.
 func TestLookupOfAnotherConversation(t *testing.T) {
-	out := decode(lookup("0", `{"code":0,"data":{"items":[`+strings.Replace(textItem("om_1", ""), chatID, "oc_other", 1)+`]}}`))
+	out := decodeAll(lookup("0", `{"code":0,"data":{"items":[`+strings.Replace(textItem("om_1", ""), chatID, "oc_other", 1)+`]}}`))
 	if len(out.Answers) != 0 || len(out.Readings) != 1 || !out.Readings[0].OtherConversation {
 		t.Errorf("got %+v", out)
 	}
@@ -90,11 +90,11 @@ func TestOtherPagesAnswerNothing(t *testing.T) {
 		"nested deleted":          {expansion("M", m, nest("N", "M", "")), refused("N", "230110", ""), itemsPage(m)},
 		"nested deleted, no page": {expansion("M", m, nest("N", "M", "")), refused("N", "230110", "")},
 	} {
-		if out := decode(pages...); len(out.Answers) != 0 {
+		if out := decodeAll(pages...); len(out.Answers) != 0 {
 			t.Errorf("%s: got %+v", name, out.Answers)
 		}
 	}
-	out := decode(expansion("M", m, nest("N", "M", "")), refused("N", "230110", ""), itemsPage(m, nest("N", "", "")))
+	out := decodeAll(expansion("M", m, nest("N", "M", "")), refused("N", "230110", ""), itemsPage(m, nest("N", "", "")))
 	if len(out.Answers) != 1 || out.Answers[0].MessageID != "N" || out.Answers[0].Page != 1 {
 		t.Errorf("a deleted forward that is the chat's own, too: %+v", out.Answers)
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/connectors/feishu"
 	"chatlake/schemas"
 )
@@ -109,7 +110,7 @@ func TestForwardBeyondBounds(t *testing.T) {
 			last = &m.Forward
 		}
 	}
-	if rows["M0"] != 60_000 || rows["M1"] != 40_000 || last.Expansion != schemas.ExpansionPartial || *last.ExpansionReason != connectors.ReasonTooMany {
+	if rows["M0"] != 60_000 || rows["M1"] != 40_000 || last.Expansion != schemas.ExpansionPartial || *last.ExpansionReason != decode.ReasonTooMany {
 		t.Errorf("rows %v, the last is %+v", rows, last)
 	}
 	if m := &out.Readings[4].Message; m.MessageID != "om_1" {
@@ -124,7 +125,7 @@ func TestFieldsOfAChild(t *testing.T) {
 	list := itemsPage(m)
 	expanded := expansion("M", nest("M", "", ""), nest("N", "M", ""), child) // the list's reading of M goes first
 	expanded.AppID = "cli_2"
-	out := decode(expanded, list)
+	out := decodeAll(expanded, list)
 	r := &out.Readings[len(out.Readings)-1]
 	c := &r.Message
 	if r.Page != 0 || r.Source != connectors.FromOther || r.OtherConversation || c.Provenance.ItemPointer != "/data/items/2" || c.AppID != "cli_2" {
@@ -140,7 +141,7 @@ func TestFieldsOfAChild(t *testing.T) {
 		*f.Path != "00001.00001" || f.Depth != 2 || *f.ChildNo != 1 || f.ChildCount != nil || f.DescendantCount != nil || f.ExpansionReason != nil {
 		t.Errorf("forward %+v", f)
 	}
-	link := decode(expansion("M", m, part("a", "M", `,"create_time":"1500000000000"`), part("b", "M", `,"parent_id":"a"`)), list)
+	link := decodeAll(expansion("M", m, part("a", "M", `,"create_time":"1500000000000"`), part("b", "M", `,"parent_id":"a"`)), list)
 	l := &link.Readings[3].Message.Parent
 	if *l.MessageID != "a" || *l.RecordID != record+"/a" || *l.SenderID != "ou_a" || *l.CreatedAt != 1500000000000 || l.Reason != nil || l.ClientMessageID != nil {
 		t.Errorf("link %+v", l)

@@ -4,7 +4,7 @@ import (
 	"math/bits"
 	"slices"
 
-	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -89,16 +89,16 @@ func isBlock(tag string) bool {
 }
 
 // block adds an element that holds others: div, note, action, column_set, form, button and so on.
-func (d *reader) block(e connectors.JSON, tag string) {
+func (d *reader) block(e decode.JSON, tag string) {
 	if !isBlock(tag) {
 		d.textIssue(schemas.IssueUnknownType, "an element has a tag that is not known")
 	}
-	var parts [partCount]connectors.JSON
+	var parts [partCount]decode.JSON
 	var present uint32 // a bit for each of parts
-	silent, others := true, connectors.Absent
+	silent, others := true, decode.Absent
 	for key, v := range e.Fields() {
 		switch i := partOf(key); {
-		case i >= 0 && parts[i].Kind() == connectors.Absent:
+		case i >= 0 && parts[i].Kind() == decode.Absent:
 			parts[i], silent = v, silent && !v.Told()
 			present |= 1 << i
 		case key == "img_key" && v.Told():
@@ -125,7 +125,7 @@ func (d *reader) block(e connectors.JSON, tag string) {
 }
 
 // chosen adds the people that a control is preset to.
-func (d *reader) chosen(e connectors.JSON) {
+func (d *reader) chosen(e decode.JSON) {
 	for _, key := range [...]string{"initial_option", "selected_values"} {
 		if v := e.Get(key); says(v) {
 			d.Text.Line()
@@ -135,14 +135,14 @@ func (d *reader) chosen(e connectors.JSON) {
 }
 
 // part adds what a field of a block holds.
-func (d *reader) part(v connectors.JSON) {
+func (d *reader) part(v decode.JSON) {
 	switch v.Kind() {
-	case connectors.Absent, connectors.Null:
-	case connectors.Array:
+	case decode.Absent, decode.Null:
+	case decode.Array:
 		for i := range d.count(v) {
 			d.inner(v.At(i))
 		}
-	case connectors.String:
+	case decode.String:
 		d.Text.Line()
 		s, _ := d.word(v)
 		if !d.notice(s) {
@@ -154,12 +154,12 @@ func (d *reader) part(v connectors.JSON) {
 }
 
 // strictness gives how rest is to look at what a block holds beside its parts. silent says that it has none.
-func (d *reader) strictness(tag string, silent bool) connectors.Kind {
+func (d *reader) strictness(tag string, silent bool) decode.Kind {
 	switch {
 	case silent && tag == "":
-		return connectors.String
+		return decode.String
 	case silent || d.ours:
-		return connectors.Array
+		return decode.Array
 	}
 	return lenient
 }
@@ -169,9 +169,9 @@ func isBlockField(key string) bool {
 }
 
 // inner adds an element within a block. Pieces of text of one block stand on lines of their own.
-func (d *reader) inner(v connectors.JSON) {
+func (d *reader) inner(v decode.JSON) {
 	d.Text.Line()
-	if v.Kind() == connectors.Array {
+	if v.Kind() == decode.Array {
 		for i := range d.count(v) {
 			d.element(v.At(i))
 		}
@@ -184,13 +184,13 @@ func (d *reader) inner(v connectors.JSON) {
 const maxColumns = 100
 
 // table adds a table line by line, cells apart by " | ", in the order of its columns.
-func (d *reader) table(e connectors.JSON) {
+func (d *reader) table(e decode.JSON) {
 	columns, rows := e.Get("columns"), e.Get("rows")
 	width := min(columns.Len(), maxColumns)
 	if columns.Len() > maxColumns {
 		d.textIssue(schemas.IssueTruncated, "a table has more than 100 columns")
 	}
-	if columns.Kind() != connectors.Array || rows.Kind() != connectors.Array {
+	if columns.Kind() != decode.Array || rows.Kind() != decode.Array {
 		d.textIssue(schemas.IssueNulled, "a table holds no columns or no rows")
 	}
 	d.Text.Line()
@@ -208,7 +208,7 @@ func (d *reader) table(e connectors.JSON) {
 			column := columns.At(n)
 			d.separate(n)
 			cell := rows.At(i).Get(d.peek(column.Get("name")))
-			found[n] = found[n] || cell.Kind() != connectors.Absent
+			found[n] = found[n] || cell.Kind() != decode.Absent
 			d.cell(cell, d.peek(column.Get("data_type")))
 		}
 		if d.Text.Full() {
@@ -226,7 +226,7 @@ func isTableField(key string) bool {
 }
 
 // looseRow adds a row whose columns are not known, in its own order.
-func (d *reader) looseRow(row connectors.JSON) {
+func (d *reader) looseRow(row decode.JSON) {
 	n := 0
 	for _, v := range row.Fields() {
 		d.separate(n)
@@ -241,7 +241,7 @@ func (d *reader) separate(i int) {
 	}
 }
 
-func (d *reader) columnName(column connectors.JSON) {
+func (d *reader) columnName(column decode.JSON) {
 	v := column.Get("display_name")
 	if !v.Told() {
 		v = column.Get("displayName")
@@ -253,7 +253,7 @@ func (d *reader) columnName(column connectors.JSON) {
 }
 
 // cell adds a cell by the type of its column: people as @name, an instant as a person can read it, Markdown and text.
-func (d *reader) cell(v connectors.JSON, dataType string) {
+func (d *reader) cell(v decode.JSON, dataType string) {
 	if data := v.Get("data"); data.Told() {
 		v = data
 	}
@@ -273,8 +273,8 @@ func (d *reader) cell(v connectors.JSON, dataType string) {
 }
 
 // isInstant reports whether a value is an instant in milliseconds, as a number or as digits.
-func isInstant(v connectors.JSON) bool {
+func isInstant(v decode.JSON) bool {
 	ms, ok := v.Int()
 	at := schemas.Millis(ms)
-	return ok && at >= connectors.MinTime && at < connectors.MaxTime
+	return ok && at >= decode.MinTime && at < decode.MaxTime
 }

@@ -3,7 +3,7 @@ package feishu
 import (
 	"strings"
 
-	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -21,7 +21,7 @@ const (
 // https://open.feishu.cn/document/uAjLw4CM/ukzMukzMukzM/feishu-cards/card-json-v2-structure for schema 2.0 and
 // https://open.feishu.cn/document/uAjLw4CM/ukzMukzMukzM/feishu-cards/card-json-structure for the older one, which names no
 // schema. docs/formats/feishu.md lists the forms and elements.
-func (d *reader) card(c connectors.JSON) {
+func (d *reader) card(c decode.JSON) {
 	var f cardFields
 	f.read(c)
 	if f.jsonCard.Told() {
@@ -43,8 +43,8 @@ func (d *reader) card(c connectors.JSON) {
 }
 
 // within reads a card that is in a field of another, as a text or as an object, and reports whether it said anything.
-func (d *reader) within(v connectors.JSON, field string, read func(connectors.JSON)) bool {
-	if v.Kind() == connectors.String {
+func (d *reader) within(v decode.JSON, field string, read func(decode.JSON)) bool {
+	if v.Kind() == decode.String {
 		inner, err := d.parseNested(d.peek(v))
 		if err != nil {
 			d.textIssue(schemas.IssueNulled, field+" is "+err.Error())
@@ -52,7 +52,7 @@ func (d *reader) within(v connectors.JSON, field string, read func(connectors.JS
 		}
 		v = inner
 	}
-	if v.Kind() != connectors.Object {
+	if v.Kind() != decode.Object {
 		d.textIssue(schemas.IssueNulled, field+" is "+v.Kind().String()+", not an object")
 		return false
 	}
@@ -62,7 +62,7 @@ func (d *reader) within(v connectors.JSON, field string, read func(connectors.JS
 }
 
 // reference reads a card that names what it is made from: a template with variables, or an entity.
-func (d *reader) reference(data connectors.JSON) {
+func (d *reader) reference(data decode.JSON) {
 	if data.Get("card_id").Told() {
 		d.Attribute("card_mode", cardEntity)
 		d.attributes(data, "attributes.card_id")
@@ -84,13 +84,13 @@ func (d *reader) reference(data connectors.JSON) {
 }
 
 // templateVariable adds what a variable of a template says: each text on a line of its own. A picture's is its key.
-func (d *reader) templateVariable(v connectors.JSON) {
+func (d *reader) templateVariable(v decode.JSON) {
 	switch v.Kind() {
-	case connectors.Array:
+	case decode.Array:
 		for i := range d.count(v) {
 			d.templateVariable(v.At(i))
 		}
-	case connectors.Object:
+	case decode.Object:
 		if v.Get("tag").Told() {
 			d.inner(v)
 			return
@@ -98,7 +98,7 @@ func (d *reader) templateVariable(v connectors.JSON) {
 		for _, e := range v.Fields() {
 			d.templateVariable(e)
 		}
-	case connectors.String:
+	case decode.String:
 		s, _ := d.word(v)
 		if strings.HasPrefix(s, imageKey) && len(s) < maxKey && strings.IndexByte(s, ' ') < 0 {
 			d.attachKey("image", s)
@@ -106,14 +106,14 @@ func (d *reader) templateVariable(v connectors.JSON) {
 		}
 		d.Text.Line()
 		d.markdown(s)
-	case connectors.Number:
+	case decode.Number:
 		d.Text.Line()
 		d.Text.Add(string(v.AppendRaw(nil)))
 	}
 }
 
 // cardBody reads a card as its app built it, the platform's simplified form of it, or one in the form of a post.
-func (d *reader) cardBody(c connectors.JSON) {
+func (d *reader) cardBody(c decode.JSON) {
 	var f cardFields
 	f.read(c)
 	if f.userDSL.Told() && d.within(f.userDSL, "user_dsl", d.cardBody) {
@@ -123,7 +123,7 @@ func (d *reader) cardBody(c connectors.JSON) {
 }
 
 // cardParts is cardBody for a card whose fields have been read.
-func (d *reader) cardParts(c connectors.JSON, f *cardFields) {
+func (d *reader) cardParts(c decode.JSON, f *cardFields) {
 	elements := f.list()
 	if !elements.Told() && !f.isPost() && !f.header.Told() && !f.i18nHeader.Told() {
 		if t := translation(c, isLanguage); isPost(t) {
@@ -138,7 +138,7 @@ func (d *reader) cardParts(c connectors.JSON, f *cardFields) {
 		header = localized(f.i18nHeader)
 	}
 	asPost := elements.Len() == 0 && (f.content.Told() || f.contentV2.Told())
-	d.cardForm(f.schema, asPost || elements.At(0).Kind() == connectors.Array || !header.Told() && f.title.Told())
+	d.cardForm(f.schema, asPost || elements.At(0).Kind() == decode.Array || !header.Told() && f.title.Told())
 	d.piece(f.title)
 	size := d.Text.Len()
 	if d.header(header); d.Text.Len() == size && f.header.Told() {
@@ -157,11 +157,11 @@ func (d *reader) cardParts(c connectors.JSON, f *cardFields) {
 	}
 	strict := lenient
 	if !elements.Told() {
-		strict = connectors.Array
+		strict = decode.Array
 	}
 	d.rest(f.body, isBodyField, strict)
 	if strict = lenient; d.ours {
-		strict = connectors.String
+		strict = decode.String
 	}
 	d.restOf(c, f.others, isCardField, strict)
 	if d.Text.Len() == 0 && len(d.M.Attachments) == 0 {
@@ -170,7 +170,7 @@ func (d *reader) cardParts(c connectors.JSON, f *cardFields) {
 }
 
 // beside reads what a card holds beside its elements in places where others have theirs.
-func (d *reader) beside(f *cardFields, elements connectors.JSON) {
+func (d *reader) beside(f *cardFields, elements decode.JSON) {
 	if elements.Len() > 0 && f.body.Get("elements").Len() > 0 && f.elements.Len() > 0 {
 		d.textIssue(schemas.IssueUnknownType, "a card holds two lists of elements")
 		d.rows(f.elements)
@@ -180,7 +180,7 @@ func (d *reader) beside(f *cardFields, elements connectors.JSON) {
 		d.rows(f.contentV2, f.content)
 	}
 	switch f.body.Kind() {
-	case connectors.Absent, connectors.Null, connectors.Object:
+	case decode.Absent, decode.Null, decode.Object:
 	default:
 		d.textIssue(schemas.IssueCoerced, "body is "+f.body.Kind().String()+", not an object")
 		d.piece(f.body)
@@ -188,7 +188,7 @@ func (d *reader) beside(f *cardFields, elements connectors.JSON) {
 }
 
 // cardForm notes schema and form of a card. A schema is in what an app built alone.
-func (d *reader) cardForm(schema connectors.JSON, simplified bool) {
+func (d *reader) cardForm(schema decode.JSON, simplified bool) {
 	version, mode := d.Str(schema, "attributes.card_schema"), cardUser
 	switch {
 	case version == "" && simplified:
@@ -205,7 +205,7 @@ func (d *reader) cardForm(schema connectors.JSON, simplified bool) {
 
 // internalCard reads the text of a card in the platform's internal form, which wraps each element's fields in
 // property.
-func (d *reader) internalCard(c connectors.JSON) {
+func (d *reader) internalCard(c decode.JSON) {
 	d.header(property(c.Get("header")))
 	body := property(c.Get("body"))
 	elements := body.Get("elements")
@@ -219,16 +219,16 @@ func (d *reader) internalCard(c connectors.JSON) {
 }
 
 // property gives the fields of an element in the platform's internal form.
-func property(e connectors.JSON) connectors.JSON {
-	if p := e.Get("property"); p.Kind() == connectors.Object {
+func property(e decode.JSON) decode.JSON {
+	if p := e.Get("property"); p.Kind() == decode.Object {
 		return p
 	}
 	return e
 }
 
 // header adds title, subtitle and tags, the tags on one line.
-func (d *reader) header(h connectors.JSON) {
-	if h.Told() && h.Kind() != connectors.Object {
+func (d *reader) header(h decode.JSON) {
+	if h.Told() && h.Kind() != decode.Object {
 		d.piece(h)
 		return
 	}
@@ -245,7 +245,7 @@ func (d *reader) header(h connectors.JSON) {
 			tags = t
 		}
 	}
-	if tags.Kind() != connectors.Array {
+	if tags.Kind() != decode.Array {
 		d.optional(tags)
 	}
 	for i := range tags.Len() {
@@ -257,14 +257,14 @@ func (d *reader) header(h connectors.JSON) {
 		d.element(tags.At(i))
 	}
 	strict := lenient
-	if h.Kind() == connectors.Object && !f.title.Told() {
-		strict = connectors.Array
+	if h.Kind() == decode.Object && !f.title.Told() {
+		strict = decode.Array
 	}
 	d.restOf(h, f.others, isHeaderField, strict)
 }
 
 // piece adds a line of text that may be a string or an object of text.
-func (d *reader) piece(v connectors.JSON) {
+func (d *reader) piece(v decode.JSON) {
 	if v.Told() {
 		d.Text.Line()
 		d.element(v)
@@ -272,13 +272,13 @@ func (d *reader) piece(v connectors.JSON) {
 }
 
 // optional is piece for what may be empty: then no line begins.
-func (d *reader) optional(v connectors.JSON) {
+func (d *reader) optional(v decode.JSON) {
 	if !v.Told() {
 		return
 	}
 	due, size := d.Text.Due(), d.Text.Len()
 	d.Text.Line()
-	if v.Kind() == connectors.Object && !v.Get("tag").Told() {
+	if v.Kind() == decode.Object && !v.Get("tag").Told() {
 		d.words(v, false)
 	} else {
 		d.element(v)
@@ -292,16 +292,16 @@ func (d *reader) optional(v connectors.JSON) {
 const maxProbe = 128
 
 // lenient is a kind above all others, see rest.
-const lenient = connectors.Object + 1
+const lenient = decode.Object + 1
 
 // rest reads what an object holds beside the fields that are known: elements in a field of another name would be lost
 // without a word. Other values of the kind strict or above are worth an issue, too: where the known fields said nothing, and
 // in what the platform alone writes. An app may write any field into a card.
-func (d *reader) rest(c connectors.JSON, known func(key string) bool, strict connectors.Kind) {
+func (d *reader) rest(c decode.JSON, known func(key string) bool, strict decode.Kind) {
 	for key, v := range c.Fields() {
 		switch {
 		case known(key):
-		case v.Kind() >= connectors.Array && mayHoldElement(v):
+		case v.Kind() >= decode.Array && mayHoldElement(v):
 			d.textIssue(schemas.IssueUnknownType, "elements are in a field that is not known")
 			d.inner(v)
 		case v.Kind() >= strict && says(v):
@@ -312,20 +312,20 @@ func (d *reader) rest(c connectors.JSON, known func(key string) bool, strict con
 
 // restOf is rest for an object of which others is the highest kind among the fields that are not known: mostly it says that
 // there is nothing to read.
-func (d *reader) restOf(c connectors.JSON, others connectors.Kind, known func(key string) bool, strict connectors.Kind) {
-	if others >= min(strict, connectors.Array) {
+func (d *reader) restOf(c decode.JSON, others decode.Kind, known func(key string) bool, strict decode.Kind) {
+	if others >= min(strict, decode.Array) {
 		d.rest(c, known, strict)
 	}
 }
 
-func mayHoldElement(v connectors.JSON) bool {
+func mayHoldElement(v decode.JSON) bool {
 	probes := maxProbe
 	return holdsElement(v, &probes)
 }
 
 // holdsElement reports whether an element is among a value and what is in it, of which no more than probes values are
 // looked at.
-func holdsElement(v connectors.JSON, probes *int) bool {
+func holdsElement(v decode.JSON, probes *int) bool {
 	if *probes--; *probes < 0 {
 		return false
 	}
@@ -343,7 +343,7 @@ func holdsElement(v connectors.JSON, probes *int) bool {
 		if *probes <= 0 {
 			break
 		}
-		if e.Kind() >= connectors.Array && holdsElement(e, probes) {
+		if e.Kind() >= decode.Array && holdsElement(e, probes) {
 			return true
 		}
 	}

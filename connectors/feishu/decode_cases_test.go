@@ -48,7 +48,7 @@ func TestReportsFromTheField(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			out := decode(listPage(fixture(t, filepath.Join("cases", name+".json"))))
+			out := decodeAll(listPage(fixture(t, filepath.Join("cases", name+".json"))))
 			if len(out.Readings) != len(want) || len(out.Failed) != 0 {
 				t.Fatalf("%d readings, failed %v", len(out.Readings), out.Failed)
 			}

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"strings"
 
-	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -63,11 +63,11 @@ func kindOf(msgType string) string {
 }
 
 // kindWord reads msg_type and sets content_kind by it.
-func (d *reader) kindWord(v connectors.JSON) string {
+func (d *reader) kindWord(v decode.JSON) string {
 	word := d.Str(v, "message_type")
-	if len(word) > connectors.MaxID {
+	if len(word) > decode.MaxID {
 		d.Issue("message_type", schemas.IssueTruncated, "is too long to be a type")
-		word = connectors.Shorten(word, connectors.MaxID)
+		word = decode.Shorten(word, decode.MaxID)
 	}
 	d.M.ContentKind = kindOf(word)
 	if d.M.ContentKind == "" {
@@ -101,8 +101,8 @@ func (d *reader) contents(f *fields, recalled bool) {
 		}
 	}
 	root, err := d.Parse(&d.content, s)
-	if err == nil && root.Kind() == connectors.String {
-		if inner, err := d.parseNested(d.peek(root)); err == nil && inner.Kind() == connectors.Object {
+	if err == nil && root.Kind() == decode.String {
+		if inner, err := d.parseNested(d.peek(root)); err == nil && inner.Kind() == decode.Object {
 			d.Issue("content_json", schemas.IssueCoerced, "is JSON within a string")
 			root = inner
 		}
@@ -110,7 +110,7 @@ func (d *reader) contents(f *fields, recalled bool) {
 	switch {
 	case err != nil:
 		d.Issue("content_json", schemas.IssueNulled, "is not JSON, text is null")
-	case root.Kind() != connectors.Object:
+	case root.Kind() != decode.Object:
 		d.Issue("content_json", schemas.IssueNulled, "is "+root.Kind().String()+", not an object, text is null")
 	default:
 		d.decodeContent(root)
@@ -121,16 +121,16 @@ func (d *reader) contents(f *fields, recalled bool) {
 var errNested = errors.New("a text within two others")
 
 // parseNested parses a text that is a string of the content. What it gives is valid until the next message.
-func (d *reader) parseNested(s string) (connectors.JSON, error) {
+func (d *reader) parseNested(s string) (decode.JSON, error) {
 	if d.level == len(d.nested) {
-		return connectors.JSON{}, errNested
+		return decode.JSON{}, errNested
 	}
 	d.level++
 	return d.Parse(&d.nested[d.level-1], s)
 }
 
 // body reads body.content, a string that mostly holds JSON, and keeps it verbatim.
-func (d *reader) body(v connectors.JSON) (content string, ok bool) {
+func (d *reader) body(v decode.JSON) (content string, ok bool) {
 	c := v.Get("content")
 	s, isString := c.Str()
 	switch {
@@ -173,7 +173,7 @@ func (d *reader) setText(text string) {
 	}
 	if len(text) > schemas.MaxText {
 		d.Issue("text", schemas.IssueTruncated, "is longer than 1 MiB")
-		text = connectors.Shorten(text, schemas.MaxText)
+		text = decode.Shorten(text, schemas.MaxText)
 	}
 	if d.M.ContentJSON == nil { // too long to be kept: text stands in the parser's memory
 		text = d.Keep(text)
@@ -182,7 +182,7 @@ func (d *reader) setText(text string) {
 }
 
 // decodeContent reads the content of every type but merge_forward and unknown ones.
-func (d *reader) decodeContent(c connectors.JSON) {
+func (d *reader) decodeContent(c decode.JSON) {
 	switch d.M.ContentKind {
 	case schemas.ContentText:
 		d.textContent(c)
@@ -244,7 +244,7 @@ func (d *reader) textIssue(action, reason string) {
 }
 
 // textContent reads {"text":"…"}; an empty text is one.
-func (d *reader) textContent(c connectors.JSON) {
+func (d *reader) textContent(c decode.JSON) {
 	v := c.Get("text")
 	if !v.Told() {
 		d.Issue("text", schemas.IssueNulled, "is not told")

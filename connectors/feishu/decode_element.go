@@ -4,7 +4,7 @@ import (
 	"html"
 	"strings"
 
-	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -12,10 +12,10 @@ import (
 // https://open.feishu.cn/document/server-docs/im-v1/message-content-description/message_content for posts and
 // https://open.feishu.cn/document/uAjLw4CM/ukzMukzMukzM/feishu-cards/card-json-v2-components/component-json-v2-overview for
 // cards. One with a tag that is not known gives the text that it has, with an issue.
-func (d *reader) element(e connectors.JSON) {
+func (d *reader) element(e decode.JSON) {
 	switch e.Kind() {
-	case connectors.Object:
-	case connectors.Array:
+	case decode.Object:
+	case decode.Array:
 		d.textIssue(schemas.IssueCoerced, "holds an array in place of an element")
 		for i := range d.count(e) {
 			d.element(e.At(i))
@@ -58,7 +58,7 @@ func (d *reader) element(e connectors.JSON) {
 }
 
 // media adds an element that is a picture, a sound, a file or a drawing, or a block.
-func (d *reader) media(e connectors.JSON, tag string) {
+func (d *reader) media(e decode.JSON, tag string) {
 	switch tag {
 	case "img", "image":
 		var f imageFields
@@ -87,7 +87,7 @@ func (d *reader) media(e connectors.JSON, tag string) {
 }
 
 // words adds a piece of text: "text" in posts, "content" in cards, else that of a language.
-func (d *reader) words(e connectors.JSON, markdown bool) {
+func (d *reader) words(e decode.JSON, markdown bool) {
 	v, present, beside := ownContent(e)
 	d.wordsOf(e, v, present, markdown)
 	if beside && !d.internal { // the platform's internal form has the same twice
@@ -96,16 +96,16 @@ func (d *reader) words(e connectors.JSON, markdown bool) {
 }
 
 // wordsOf is words for an element whose text has been found.
-func (d *reader) wordsOf(e, v connectors.JSON, present, markdown bool) {
+func (d *reader) wordsOf(e, v decode.JSON, present, markdown bool) {
 	switch v.Kind() {
-	case connectors.Object:
+	case decode.Object:
 		if v.Get("tag").Told() {
 			d.element(v)
 		} else {
 			d.words(v, markdown)
 		}
 		return
-	case connectors.Array:
+	case decode.Array:
 		for i := range d.count(v) {
 			d.element(v.At(i))
 		}
@@ -140,8 +140,8 @@ func isTextField(key string) bool {
 
 // ownContent gives the text of an element, the first that is not empty, whether there is any, and whether there may be
 // elements beside it.
-func ownContent(e connectors.JSON) (v connectors.JSON, present, beside bool) {
-	var text, content connectors.JSON
+func ownContent(e decode.JSON) (v decode.JSON, present, beside bool) {
+	var text, content decode.JSON
 	others := false
 	for key, v := range e.Fields() {
 		switch key {
@@ -151,7 +151,7 @@ func ownContent(e connectors.JSON) (v connectors.JSON, present, beside bool) {
 			keepFirst(&content, v)
 		default:
 			others = others || key != "tag"
-			beside = beside || v.Kind() >= connectors.Array && !isTextField(key)
+			beside = beside || v.Kind() >= decode.Array && !isTextField(key)
 		}
 	}
 	switch {
@@ -171,25 +171,25 @@ func ownContent(e connectors.JSON) (v connectors.JSON, present, beside bool) {
 			return v, true, false
 		}
 	}
-	return connectors.JSON{}, text.Told() || content.Told(), beside
+	return decode.JSON{}, text.Told() || content.Told(), beside
 }
 
 // says reports whether a value is there and not empty.
-func says(v connectors.JSON) bool {
+func says(v decode.JSON) bool {
 	if s, ok := v.Str(); ok {
 		return s != ""
 	}
-	return v.Told() && (v.Kind() != connectors.Array || v.Len() > 0)
+	return v.Told() && (v.Kind() != decode.Array || v.Len() > 0)
 }
 
 // hyperlink adds the text of a link, else its address.
-func (d *reader) hyperlink(e connectors.JSON) {
+func (d *reader) hyperlink(e decode.JSON) {
 	if !e.Get("text").Told() && !e.Get("content").Told() {
 		d.textIssue(schemas.IssueNulled, "an element holds no text")
 	}
 	for _, key := range [...]string{"text", "content", "href", "url"} {
 		if v := e.Get(key); says(v) {
-			if v.Kind() == connectors.Object {
+			if v.Kind() == decode.Object {
 				d.words(v, false)
 				return
 			}
@@ -201,7 +201,7 @@ func (d *reader) hyperlink(e connectors.JSON) {
 	}
 }
 
-func (d *reader) emotion(e connectors.JSON) {
+func (d *reader) emotion(e decode.JSON) {
 	v := e.Get("emoji_type")
 	if !v.Told() {
 		v = e.Get("key")
@@ -215,7 +215,7 @@ func (d *reader) emotion(e connectors.JSON) {
 }
 
 // person adds an element that names somebody: by a placeholder of mentions, the word for everybody, an id or several.
-func (d *reader) person(e connectors.JSON) {
+func (d *reader) person(e decode.JSON) {
 	var f personFields
 	f.read(e)
 	d.whoIs(&f)
@@ -237,7 +237,7 @@ func (d *reader) whoIs(f *personFields) {
 		if v.Len() == 1 {
 			v = v.At(0)
 		}
-		if v.Kind() == connectors.Array {
+		if v.Kind() == decode.Array {
 			if name != "" {
 				d.textIssue(schemas.IssueNulled, "one name is that of several people")
 			}
@@ -255,9 +255,9 @@ func (d *reader) whoIs(f *personFields) {
 }
 
 // persons adds a list of people: ids, or objects with them. A single one may take its place.
-func (d *reader) persons(v connectors.JSON) {
+func (d *reader) persons(v decode.JSON) {
 	switch v.Kind() {
-	case connectors.Array:
+	case decode.Array:
 		for i := range v.Len() {
 			if i > 0 {
 				d.Text.Add(" ")
@@ -267,9 +267,9 @@ func (d *reader) persons(v connectors.JSON) {
 				return
 			}
 		}
-	case connectors.Object:
+	case decode.Object:
 		d.person(v)
-	case connectors.Absent, connectors.Null:
+	case decode.Absent, decode.Null:
 		d.textIssue(schemas.IssueNulled, "an element names nobody")
 	default:
 		s, _ := d.word(v)
@@ -278,20 +278,20 @@ func (d *reader) persons(v connectors.JSON) {
 }
 
 // chart adds what is written above a chart. Its data are the drawing.
-func (d *reader) chart(e connectors.JSON) {
+func (d *reader) chart(e decode.JSON) {
 	spec := e.Get("chart_spec")
 	if !spec.Told() {
 		spec = e.Get("chartSpec")
 	}
-	if spec.Kind() == connectors.String {
+	if spec.Kind() == decode.String {
 		if inner, err := d.parseNested(d.peek(spec)); err == nil {
 			spec = inner
 		}
 	}
-	if spec.Kind() != connectors.Object {
+	if spec.Kind() != decode.Object {
 		d.textIssue(schemas.IssueNulled, "a chart holds "+spec.Kind().String()+" in place of an object")
 	}
-	for _, title := range [...]connectors.JSON{e.Get("title"), spec.Get("title")} {
+	for _, title := range [...]decode.JSON{e.Get("title"), spec.Get("title")} {
 		d.chartTitle(title)
 	}
 	if !d.internal {
@@ -303,16 +303,16 @@ func isChartField(key string) bool {
 	return key == "chart_spec" || key == "chartSpec" || key == "title" || isDecoration(key)
 }
 
-func (d *reader) chartTitle(v connectors.JSON) {
+func (d *reader) chartTitle(v decode.JSON) {
 	switch v.Kind() {
-	case connectors.Object:
+	case decode.Object:
 		for _, key := range [...]string{"text", "subtext", "content"} {
 			if t := v.Get(key); says(t) {
 				d.Text.Line()
 				d.variable(t)
 			}
 		}
-	case connectors.Array:
+	case decode.Array:
 		for i := range d.count(v) {
 			d.chartTitle(v.At(i))
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -65,7 +66,7 @@ func (d *reader) begin(out *connectors.Decoded) {
 			if !c.container {
 				continue
 			}
-			c.Open = func() connectors.Opened { return d.open(in, c) }
+			c.Open = func() decode.Opened { return d.open(in, c) }
 			if id := c.Reading.Message.MessageID; id != in.subject && f.within[id] == nil {
 				f.within[id] = in
 			}
@@ -100,7 +101,7 @@ func (d *reader) layOut(id string, out *connectors.Decoded) {
 	if out.Readings[root].OtherConversation {
 		return // It makes no row, so nothing can stand in it.
 	}
-	top := connectors.Opened{Expansion: schemas.ExpansionFailed, Reason: reasonRecalled}
+	top := decode.Opened{Expansion: schemas.ExpansionFailed, Reason: reasonRecalled}
 	f.tree, f.owner = f.tree+1, in.owner
 	if !recalled {
 		top = d.openPage(in)
@@ -115,37 +116,37 @@ func (d *reader) layOut(id string, out *connectors.Decoded) {
 }
 
 // open gives what stands in a nested container: as the answer around it shows, else as its own does.
-func (d *reader) open(in *inside, c *child) connectors.Opened {
+func (d *reader) open(in *inside, c *child) decode.Opened {
 	id := c.Reading.Message.MessageID
 	own := d.forwards.bySubject[id]
 	switch {
 	case c.cut:
-		return connectors.Opened{Expansion: schemas.ExpansionPartial, Reason: connectors.ReasonCycle, Children: in.along(c.inner)}
+		return decode.Opened{Expansion: schemas.ExpansionPartial, Reason: decode.ReasonCycle, Children: in.along(c.inner)}
 	case c.inner.any:
-		return connectors.Opened{Expansion: schemas.ExpansionComplete, Children: in.along(c.inner)}
+		return decode.Opened{Expansion: schemas.ExpansionComplete, Children: in.along(c.inner)}
 	case c.repeated, own != nil && own.tree == d.forwards.tree:
-		return connectors.Opened{Expansion: schemas.ExpansionPartial, Reason: reasonTwice}
+		return decode.Opened{Expansion: schemas.ExpansionPartial, Reason: reasonTwice}
 	case own != nil:
 		return d.openPage(own)
 	case id == "":
-		return connectors.Opened{Expansion: schemas.ExpansionFailed, Reason: classMissingID}
+		return decode.Opened{Expansion: schemas.ExpansionFailed, Reason: classMissingID}
 	}
-	return connectors.Opened{Expansion: schemas.ExpansionFailed, Reason: reasonNotFetched}
+	return decode.Opened{Expansion: schemas.ExpansionFailed, Reason: reasonNotFetched}
 }
 
 // openPage gives what an answer shows of the inside of its subject.
-func (d *reader) openPage(in *inside) connectors.Opened {
+func (d *reader) openPage(in *inside) decode.Opened {
 	in.tree = d.forwards.tree
 	if in.owner == "" {
 		in.owner = d.forwards.owner
 	}
 	switch {
 	case in.refused != "":
-		return connectors.Opened{Expansion: schemas.ExpansionFailed, Reason: in.refused}
+		return decode.Opened{Expansion: schemas.ExpansionFailed, Reason: in.refused}
 	case in.partial != "":
-		return connectors.Opened{Expansion: schemas.ExpansionPartial, Reason: in.partial, Children: in.along(in.top)}
+		return decode.Opened{Expansion: schemas.ExpansionPartial, Reason: in.partial, Children: in.along(in.top)}
 	}
-	return connectors.Opened{Expansion: schemas.ExpansionComplete, Children: in.along(in.top)}
+	return decode.Opened{Expansion: schemas.ExpansionComplete, Children: in.along(in.top)}
 }
 
 // report says which answers show what stands in a forward that no page shows, and gives what cannot be read in all

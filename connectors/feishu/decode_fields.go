@@ -1,26 +1,28 @@
 package feishu
 
-import "chatlake/connectors"
+import (
+	"chatlake/connectors/decode"
+)
 
 // The fields of an object are gathered in one pass: to look up each by its name, and most are not there, costs more than all
 // else that is done with a small one. Of two equal keys the first counts.
 
 // keepFirst sets a field unless it is set.
-func keepFirst(field *connectors.JSON, v connectors.JSON) {
-	if field.Kind() == connectors.Absent {
+func keepFirst(field *decode.JSON, v decode.JSON) {
+	if field.Kind() == decode.Absent {
 		*field = v
 	}
 }
 
 // cardFields are the fields of a card.
 type cardFields struct {
-	jsonCard, userDSL, data, schema, title, header, i18nHeader, body, elements, i18nElements connectors.JSON
-	content, contentV2, files, config                                                        connectors.JSON
+	jsonCard, userDSL, data, schema, title, header, i18nHeader, body, elements, i18nElements decode.JSON
+	content, contentV2, files, config                                                        decode.JSON
 
-	others connectors.Kind // the highest kind among fields that are not known
+	others decode.Kind // the highest kind among fields that are not known
 }
 
-func (f *cardFields) read(c connectors.JSON) {
+func (f *cardFields) read(c decode.JSON) {
 	for key, v := range c.Fields() {
 		if field := f.field(key); field != nil {
 			keepFirst(field, v)
@@ -31,7 +33,7 @@ func (f *cardFields) read(c connectors.JSON) {
 	f.others = max(f.others, f.jsonCard.Kind()) // known in place of a card, not in it
 }
 
-func (f *cardFields) field(key string) *connectors.JSON {
+func (f *cardFields) field(key string) *decode.JSON {
 	switch key {
 	case "json_card":
 		return &f.jsonCard
@@ -75,7 +77,7 @@ func isCardField(key string) bool {
 }
 
 // list gives the elements of a card: the first list that is not empty, else the first value.
-func (f *cardFields) list() connectors.JSON {
+func (f *cardFields) list() decode.JSON {
 	first := f.body.Get("elements")
 	if first.Len() > 0 {
 		return first
@@ -85,7 +87,7 @@ func (f *cardFields) list() connectors.JSON {
 	} else if !first.Told() {
 		first = f.elements
 	}
-	for _, v := range [...]connectors.JSON{f.i18nElements, f.body.Get("i18n_elements")} {
+	for _, v := range [...]decode.JSON{f.i18nElements, f.body.Get("i18n_elements")} {
 		if v = localized(v); v.Len() > 0 || !first.Told() && v.Told() {
 			return v
 		}
@@ -100,12 +102,12 @@ func (f *cardFields) isPost() bool {
 
 // headerFields are the fields of a card's header.
 type headerFields struct {
-	title, subtitle, i18n, tags, i18nTags connectors.JSON
+	title, subtitle, i18n, tags, i18nTags decode.JSON
 
-	others connectors.Kind // the highest kind among fields that are not known
+	others decode.Kind // the highest kind among fields that are not known
 }
 
-func (f *headerFields) read(h connectors.JSON) {
+func (f *headerFields) read(h decode.JSON) {
 	for key, v := range h.Fields() {
 		switch key {
 		case "title":
@@ -136,12 +138,12 @@ func isHeaderField(key string) bool {
 
 // imageFields are the fields of an element that is a picture.
 type imageFields struct {
-	imageKey, imgKey, imageID, i18nKey, width, height, title, alt connectors.JSON
+	imageKey, imgKey, imageID, i18nKey, width, height, title, alt decode.JSON
 
-	others connectors.Kind // the highest kind among fields that are not known
+	others decode.Kind // the highest kind among fields that are not known
 }
 
-func (f *imageFields) read(e connectors.JSON) {
+func (f *imageFields) read(e decode.JSON) {
 	for key, v := range e.Fields() {
 		if field := f.field(key); field != nil {
 			keepFirst(field, v)
@@ -157,7 +159,7 @@ func isImageField(key string) bool {
 	return f.field(key) != nil || isDecoration(key)
 }
 
-func (f *imageFields) field(key string) *connectors.JSON {
+func (f *imageFields) field(key string) *decode.JSON {
 	switch key {
 	case "image_key":
 		return &f.imageKey
@@ -180,15 +182,15 @@ func (f *imageFields) field(key string) *connectors.JSON {
 }
 
 // key gives the picture's key: that of the first field that is present.
-func (f *imageFields) key() connectors.JSON {
+func (f *imageFields) key() decode.JSON {
 	key := f.imageKey
-	for _, v := range [...]connectors.JSON{f.imgKey, f.imageID, f.i18nKey} {
+	for _, v := range [...]decode.JSON{f.imgKey, f.imageID, f.i18nKey} {
 		if key.Told() {
 			break
 		}
 		key = v
 	}
-	if key.Kind() == connectors.Object {
+	if key.Kind() == decode.Object {
 		return localized(key)
 	}
 	return key
@@ -220,13 +222,13 @@ func personKey(key string) int {
 
 // personFields are the fields of an element that names somebody.
 type personFields struct {
-	userName, name connectors.JSON
-	ids            [personKeys]connectors.JSON
+	userName, name decode.JSON
+	ids            [personKeys]decode.JSON
 
-	others connectors.Kind // the highest kind among fields that are not known
+	others decode.Kind // the highest kind among fields that are not known
 }
 
-func (f *personFields) read(e connectors.JSON) {
+func (f *personFields) read(e decode.JSON) {
 	for key, v := range e.Fields() {
 		switch i := personKey(key); {
 		case i >= 0:

@@ -169,7 +169,7 @@ func writeFormats(t testing.TB, file string, list []format) {
 
 func decodeFormat(t testing.TB, f *format) *schemas.Message {
 	t.Helper()
-	out := decode(itemsPage(f.item(t)))
+	out := decodeAll(itemsPage(f.item(t)))
 	if len(out.Readings) != 1 || len(out.Failed) != 0 {
 		t.Fatalf("%s: %d readings, failed %v", f.Key, len(out.Readings), out.Failed)
 	}

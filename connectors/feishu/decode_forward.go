@@ -2,6 +2,7 @@ package feishu
 
 import (
 	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -28,7 +29,7 @@ type forwards struct {
 	natives   int    // readings before those of children
 	tree      int    // number of the outermost forward that is being laid out
 	owner     string // its record_id
-	expander  connectors.Expander
+	expander  decode.Expander
 }
 
 // inside is what an answer about one message shows of what stands in it.
@@ -46,7 +47,7 @@ type inside struct {
 
 // child is an item that stands in a merged forward.
 type child struct {
-	connectors.Child
+	decode.Child
 	upper     string
 	container bool  // a merged forward that is not recalled
 	recalled  bool  // a merged forward that is
@@ -127,7 +128,7 @@ func (d *reader) survey(s *items) (subject int, forward bool) {
 }
 
 // isSubject reports whether item is the message that the page is about.
-func (d *reader) isSubject(item connectors.JSON) bool {
+func (d *reader) isSubject(item decode.JSON) bool {
 	id := d.peek(item.Get("message_id"))
 	return id != "" && id == d.page.Subject
 }
@@ -140,10 +141,10 @@ func (d *reader) hold(page *schemas.Page, refused string) *inside {
 }
 
 // child decodes an item that stands in a merged forward.
-func (d *reader) child(in *inside, item connectors.JSON, i int, out *connectors.Decoded) {
+func (d *reader) child(in *inside, item decode.JSON, i int, out *connectors.Decoded) {
 	if d.forwards.held++; d.forwards.held > maxHeld {
 		if in.partial == "" {
-			in.partial = connectors.ReasonTooMany
+			in.partial = decode.ReasonTooMany
 		}
 		return
 	}
@@ -159,7 +160,7 @@ func (d *reader) child(in *inside, item connectors.JSON, i int, out *connectors.
 	}
 	c.upper = upper
 	c.Reading.Page, c.Reading.Source = d.no, connectors.FromOther
-	m.Provenance.ItemPointer = d.pointer(i)
+	m.Provenance.ItemPointer = d.pointers.At(i)
 	if m.MessageType == typeMergeForward {
 		c.recalled = m.State == schemas.MessageRecalled
 		c.container = !c.recalled

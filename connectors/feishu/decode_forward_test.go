@@ -95,7 +95,7 @@ type forwardCase struct {
 
 func (c forwardCase) run(t *testing.T) {
 	t.Run(c.name, func(t *testing.T) {
-		out := decode(c.pages...)
+		out := decodeAll(c.pages...)
 		var pages []schemas.Page
 		for _, p := range c.pages {
 			pages = append(pages, *p)

@@ -9,6 +9,7 @@ import (
 
 	"chatlake/connectors"
 	"chatlake/connectors/conformance"
+	"chatlake/connectors/decode"
 	"chatlake/connectors/feishu"
 	"chatlake/schemas"
 )
@@ -44,7 +45,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		used.Decode([]schemas.Page{*page}, &out)
 		checkDecoded(t, page, &out)
-		fresh := decode(page)
+		fresh := decodeAll(page)
 		if len(fresh.Readings) != len(out.Readings) || len(fresh.Failed) != len(out.Failed) || fresh.ConversationKind != out.ConversationKind {
 			t.Fatalf("a used decoder gives %d readings, %d failed; a fresh one %d, %d", len(out.Readings), len(out.Failed), len(fresh.Readings), len(fresh.Failed))
 		}
@@ -69,12 +70,12 @@ func checkDecoded(t *testing.T, page *schemas.Page, out *connectors.Decoded) {
 	if len(pointers) != len(out.Readings)+len(out.Failed) && page.Type == schemas.FeishuMessagesList {
 		t.Fatalf("%d readings and %d failed share pointers", len(out.Readings), len(out.Failed))
 	}
-	var p connectors.Parser
+	var p decode.Parser
 	root, err := p.Parse(page.Body)
 	if code, told := root.Get("code").Int(); err != nil || page.Type != schemas.FeishuMessagesList || told && code != 0 {
 		return
 	}
-	if items := root.Get("data").Get("items"); items.Kind() == connectors.Array && items.Len() != len(pointers) {
+	if items := root.Get("data").Get("items"); items.Kind() == decode.Array && items.Len() != len(pointers) {
 		t.Fatalf("%d items give %d readings and %d failed", items.Len(), len(out.Readings), len(out.Failed))
 	}
 }
@@ -116,7 +117,7 @@ func FuzzGroup(f *testing.F) {
 // FuzzContent holds for any msg_type and content: one reading, which can be written; content as it was sent; and text that is null
 // only where the type has none, what it says is an attachment, or an issue says why.
 func FuzzContent(f *testing.F) {
-	var p connectors.Parser
+	var p decode.Parser
 	for _, name := range []string{"types", "posts", "cards", "oddities"} {
 		root, err := p.Parse(fixture(f, name+".json"))
 		if err != nil {
@@ -142,7 +143,7 @@ func FuzzContent(f *testing.F) {
 			t.Fatalf("%d readings, failed %v", len(out.Readings), out.Failed)
 		}
 		checkDecoded(t, listPage(body), &out)
-		valid, _ := connectors.Valid(content)
+		valid, _ := decode.Valid(content)
 		valid = strings.ReplaceAll(valid, "\x00", "\uFFFD")
 		if m := &out.Readings[0].Message; m.ContentJSON == nil || *m.ContentJSON != valid {
 			t.Fatalf("content %q is not verbatim", content)

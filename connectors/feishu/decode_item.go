@@ -1,7 +1,7 @@
 package feishu
 
 import (
-	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -18,8 +18,8 @@ const (
 //
 // Fields are those of https://open.feishu.cn/document/server-docs/im-v1/message/list; message_position,
 // thread_message_position, sender.sender_name and sync_to_chat_info are in the vendor's client libraries only.
-func (d *reader) decodeItem(item connectors.JSON, m *schemas.Message) (chat, class, message string) {
-	if item.Kind() != connectors.Object {
+func (d *reader) decodeItem(item decode.JSON, m *schemas.Message) (chat, class, message string) {
+	if item.Kind() != decode.Object {
 		return "", classBadItem, "item is " + item.Kind().String() + ", not an object"
 	}
 	d.Begin(m)
@@ -29,7 +29,7 @@ func (d *reader) decodeItem(item connectors.JSON, m *schemas.Message) (chat, cla
 	switch {
 	case m.MessageID == "":
 		return "", classMissingID, "item has no message_id"
-	case len(m.MessageID) > connectors.MaxID:
+	case len(m.MessageID) > decode.MaxID:
 		return "", classMissingID, "message_id is too long to be one"
 	}
 	d.decodeFields(&f)
@@ -38,14 +38,14 @@ func (d *reader) decodeItem(item connectors.JSON, m *schemas.Message) (chat, cla
 
 // decodeChild is decodeItem for an item that stands in a merged forward, which may lack an id. upper is the id of what it
 // stands in, as told.
-func (d *reader) decodeChild(item connectors.JSON, m *schemas.Message) (upper, class, message string) {
-	if item.Kind() != connectors.Object {
+func (d *reader) decodeChild(item decode.JSON, m *schemas.Message) (upper, class, message string) {
+	if item.Kind() != decode.Object {
 		return "", classBadItem, "item is " + item.Kind().String() + ", not an object"
 	}
 	d.Begin(m)
 	var f fields
 	f.read(item)
-	if m.MessageID = d.ID(f.messageID, "message_id"); connectors.Blank(f.messageID) {
+	if m.MessageID = d.ID(f.messageID, "message_id"); decode.Blank(f.messageID) {
 		d.Issue("message_id", schemas.IssueDefaulted, "is not told")
 	}
 	d.decodeFields(&f)
@@ -55,8 +55,8 @@ func (d *reader) decodeChild(item connectors.JSON, m *schemas.Message) (upper, c
 // decodeFields reads all but the message's id.
 func (d *reader) decodeFields(f *fields) {
 	m := d.M
-	m.Platform, m.TenantID, m.AppID = schemas.Feishu, d.at.tenant, d.at.app
-	m.ConversationID, m.ConversationKind = d.at.conversation, schemas.ConversationUnknown
+	m.Platform, m.TenantID, m.AppID = schemas.Feishu, d.at.Tenant, d.at.App
+	m.ConversationID, m.ConversationKind = d.at.Conversation, schemas.ConversationUnknown
 	m.MessageType = d.kindWord(f.msgType)
 	recalled := d.times(f)
 	d.sender(f.sender)
@@ -71,19 +71,19 @@ func (d *reader) decodeFields(f *fields) {
 // fields are the fields of an item. They are gathered in one pass, because to look up each by its name, and most are
 // not there, costs as much as the rest of decoding.
 type fields struct {
-	messageID, msgType, createTime, updateTime, deleted, updated, sender, body, mentions connectors.JSON
-	position, threadPosition, threadID, sync, parentID, rootID, upper, chatID            connectors.JSON
+	messageID, msgType, createTime, updateTime, deleted, updated, sender, body, mentions decode.JSON
+	position, threadPosition, threadID, sync, parentID, rootID, upper, chatID            decode.JSON
 }
 
-func (f *fields) read(item connectors.JSON) {
+func (f *fields) read(item decode.JSON) {
 	for key, v := range item.Fields() {
-		if at := f.at(key); at != nil && at.Kind() == connectors.Absent {
+		if at := f.at(key); at != nil && at.Kind() == decode.Absent {
 			*at = v
 		}
 	}
 }
 
-func (f *fields) at(key string) *connectors.JSON {
+func (f *fields) at(key string) *decode.JSON {
 	switch key {
 	case "message_id":
 		return &f.messageID
@@ -149,9 +149,9 @@ func (d *reader) times(f *fields) (recalled bool) {
 }
 
 // sender reads who sent the message. An anonymous one may have no id, and a system message no sender at all.
-func (d *reader) sender(v connectors.JSON) {
+func (d *reader) sender(v decode.JSON) {
 	s := &d.M.Sender
-	if v.Kind() == connectors.Object {
+	if v.Kind() == decode.Object {
 		s.ID = d.Str(v.Get("id"), "sender.id")
 		s.IDType = d.Str(v.Get("id_type"), "sender.id_type")
 		s.Kind = d.Str(v.Get("sender_type"), "sender.kind")
@@ -176,7 +176,7 @@ func (d *reader) relations(f *fields) {
 	m.ConversationSeq = d.Whole(f.position, "conversation_seq")
 	m.ThreadSeq = d.Whole(f.threadPosition, "thread_seq")
 	m.ThreadID = d.Optional(d.ID(f.threadID, "thread_id"))
-	if sync := f.sync; sync.Kind() == connectors.Object {
+	if sync := f.sync; sync.Kind() == decode.Object {
 		if kind, _ := sync.Get("type").Int(); kind == syncIsChatCopy {
 			m.CopyOfMessageID = d.Optional(d.ID(sync.Get("related_message_id"), "copy_of_message_id"))
 		}

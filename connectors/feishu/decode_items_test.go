@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/connectors/feishu"
 	"chatlake/schemas"
 )
@@ -18,7 +19,7 @@ func TestHeaderGivesPlace(t *testing.T) {
 	page := listPage(body)
 	page.Container = schemas.NewContainerKey(schemas.Feishu, "t/1", schemas.KindChat, odd)
 	page.Conversation = schemas.NewConversationKey(schemas.Feishu, "t/1", odd)
-	out := decode(page)
+	out := decodeAll(page)
 	if len(out.Readings) != 1 {
 		t.Fatalf("got %+v", out)
 	}
@@ -43,7 +44,7 @@ func TestSourceRank(t *testing.T) {
 		page *schemas.Page
 		want connectors.SourceRank
 	}{{itemsPage(item), connectors.FromList}, {thread, connectors.FromThread}, {getPage(itemsPage(item).Body, "om_1"), connectors.FromOther}} {
-		out := decode(c.page)
+		out := decodeAll(c.page)
 		if len(out.Readings) != 1 || out.Readings[0].Source != c.want || out.Readings[0].OtherConversation {
 			t.Errorf("%s of %s: got %+v, want rank %d", c.page.Type, c.page.Container, out, c.want)
 		}
@@ -75,7 +76,7 @@ func TestDefinitiveAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			page := listPage(good)
 			change(page)
-			if out := decode(page); len(out.Readings)+len(out.Failed) != 0 {
+			if out := decodeAll(page); len(out.Readings)+len(out.Failed) != 0 {
 				t.Errorf("got %+v", out)
 			}
 		})
@@ -91,10 +92,10 @@ func TestUnreadablePages(t *testing.T) {
 		"data no object":  listPage([]byte(`{"code":0,"data":[]}`)),
 		"items no array":  listPage([]byte(`{"code":0,"data":{"items":{}}}`)),
 		"too many items":  listPage([]byte(`{"code":0,"data":{"items":[` + strings.Repeat("1,", 100_000) + `1]}}`)),
-		"too many values": listPage([]byte(`{"code":0,"data":{"items":[[` + strings.Repeat("1,", connectors.MaxValues) + `1]],"x":}}`)),
+		"too many values": listPage([]byte(`{"code":0,"data":{"items":[[` + strings.Repeat("1,", decode.MaxValues) + `1]],"x":}}`)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			out := decode(page)
+			out := decodeAll(page)
 			if len(out.Readings) != 0 || len(out.Failed) != 1 {
 				t.Fatalf("%d readings, %d failed", len(out.Readings), len(out.Failed))
 			}
@@ -118,7 +119,7 @@ func TestKeysThatAreNone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			page := listPage(body)
 			change(page)
-			if out := decode(page); len(out.Readings) != 0 || len(out.Failed) != 1 || out.Failed[0].Class == "" {
+			if out := decodeAll(page); len(out.Readings) != 0 || len(out.Failed) != 1 || out.Failed[0].Class == "" {
 				t.Errorf("got %+v", out)
 			}
 		})
@@ -134,7 +135,7 @@ func TestBrokenItemAmongOthers(t *testing.T) {
 		"word":    `nul`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			out := decode(itemsPage(textItem("om_1", ""), broken, textItem("om_3", `,"mentions":[]`)))
+			out := decodeAll(itemsPage(textItem("om_1", ""), broken, textItem("om_3", `,"mentions":[]`)))
 			if len(out.Readings) != 2 || len(out.Failed) != 1 {
 				t.Fatalf("%d readings, failed %+v", len(out.Readings), out.Failed)
 			}
@@ -150,7 +151,7 @@ func TestBrokenItemAmongOthers(t *testing.T) {
 
 // An answer that shows another message than was asked for, and none that unfolds, shows that message.
 func TestLookupShowsAnotherMessage(t *testing.T) {
-	out := decode(getPage(itemsPage(textItem("om_2", ""), textItem("om_3", `,"upper_message_id":"om_9"`)).Body, "om_1"))
+	out := decodeAll(getPage(itemsPage(textItem("om_2", ""), textItem("om_3", `,"upper_message_id":"om_9"`)).Body, "om_1"))
 	if len(out.Readings) != 1 || out.Readings[0].Message.MessageID != "om_2" || len(out.Failed) != 1 || out.Failed[0].Class != "unplaced" {
 		t.Errorf("got %+v", out)
 	}
@@ -170,21 +171,21 @@ func TestChatKind(t *testing.T) {
 	} {
 		page := listPage([]byte(`{"code":0,"msg":"success","data":` + c.data + `}`))
 		page.Type = schemas.FeishuChatsGet
-		if out := decode(page); out.ConversationKind != c.want || len(out.Readings)+len(out.Failed) != 0 {
+		if out := decodeAll(page); out.ConversationKind != c.want || len(out.Readings)+len(out.Failed) != 0 {
 			t.Errorf("%s: got %+v, want %q", c.data, out, c.want)
 		}
 	}
 	page := listPage(fixture(t, "chat_group.json"))
 	page.Type = schemas.FeishuChatsGet
-	if out := decode(page); out.ConversationKind != schemas.ConversationGroup {
+	if out := decodeAll(page); out.ConversationKind != schemas.ConversationGroup {
 		t.Errorf("got %q", out.ConversationKind)
 	}
 	page.Body = []byte(`[]`)
-	if out := decode(page); len(out.Failed) != 1 {
+	if out := decodeAll(page); len(out.Failed) != 1 {
 		t.Errorf("an array: got %+v", out)
 	}
 	page.Body, page.Code = []byte(`{"code":232006,"msg":"invalid chat"}`), "232006"
-	if out := decode(page); out.ConversationKind != "" || len(out.Failed) != 0 {
+	if out := decodeAll(page); out.ConversationKind != "" || len(out.Failed) != 0 {
 		t.Errorf("an error: got %+v", out)
 	}
 }
@@ -274,7 +275,7 @@ func TestLongValues(t *testing.T) {
 		t.Errorf("issues %v", m.Issues)
 	}
 
-	out := decode(itemsPage(textItem(strings.Repeat("m", 5000), "")))
+	out := decodeAll(itemsPage(textItem(strings.Repeat("m", 5000), "")))
 	if len(out.Failed) != 1 || out.Failed[0].Class != "missing_id" {
 		t.Errorf("a message_id of 5000 bytes: %+v", out.Failed)
 	}
@@ -329,8 +330,8 @@ func TestKeptMessageStays(t *testing.T) {
 		for i := range out.Readings {
 			kept = append(kept, out.Readings[i].Message)
 		}
-		for i := range decode(listPage(fixture(t, name+".json"))).Readings {
-			want = append(want, decode(listPage(fixture(t, name+".json"))).Readings[i].Message)
+		for i := range decodeAll(listPage(fixture(t, name+".json"))).Readings {
+			want = append(want, decodeAll(listPage(fixture(t, name+".json"))).Readings[i].Message)
 		}
 		clear(body)
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -223,7 +223,7 @@ func (w *markdownWalk) instant(t htmlTag) (n int, add func()) {
 		return t.size, func() {}
 	}
 	ms, err := strconv.ParseInt(strings.TrimSpace(t.attribute("millisecond")), 10, 64)
-	if at := schemas.Millis(ms); err != nil || at < connectors.MinTime || at >= connectors.MaxTime {
+	if at := schemas.Millis(ms); err != nil || at < decode.MinTime || at >= decode.MaxTime {
 		return 0, nil
 	}
 	return t.size, func() { w.Text.Add(instantText(ms)) }

@@ -115,7 +115,7 @@ var optional = []string{
 // checkMutant decodes a changed message beside another one.
 func checkMutant(t *testing.T, name string, f *format, words []string) {
 	t.Helper()
-	out := decode(itemsPage(f.item(t), textItem("om_2", "")))
+	out := decodeAll(itemsPage(f.item(t), textItem("om_2", "")))
 	if len(out.Readings) != 2 || len(out.Failed) != 0 {
 		t.Fatalf("%s: %d readings, failed %v", name, len(out.Readings), out.Failed)
 	}
@@ -212,7 +212,7 @@ func TestMutatedItems(t *testing.T) {
 		for i, item := range page.Data.Items {
 			mutants(item, func(change string, text []byte) {
 				runs++
-				out := decode(itemsPage(string(text), textItem("om_2", "")))
+				out := decodeAll(itemsPage(string(text), textItem("om_2", "")))
 				if len(out.Readings)+len(out.Failed) != 2 {
 					t.Fatalf("%s %d %s: %d readings, failed %v", name, i, change, len(out.Readings), out.Failed)
 				}

@@ -1,7 +1,7 @@
 package feishu
 
 import (
-	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -10,8 +10,8 @@ var languages = [...]string{"zh_cn", "en_us", "ja_jp"}
 
 // localized gives one value of an object with a value for each language, the first that is not empty. What is no object is
 // taken for the value itself.
-func localized(v connectors.JSON) connectors.JSON {
-	if v.Kind() != connectors.Object {
+func localized(v decode.JSON) decode.JSON {
+	if v.Kind() != decode.Object {
 		return v
 	}
 	for _, lang := range languages {
@@ -24,7 +24,7 @@ func localized(v connectors.JSON) connectors.JSON {
 			return t
 		}
 	}
-	return connectors.JSON{}
+	return decode.JSON{}
 }
 
 // isLanguage reports whether a key names a language: zh_cn, en-US.
@@ -33,14 +33,14 @@ func isLanguage(key string) bool {
 }
 
 // translation gives the post of one language: of those that hold anything the first in the order of languages.
-func translation(c connectors.JSON, language func(key string) bool) connectors.JSON {
-	var first connectors.JSON
+func translation(c decode.JSON, language func(key string) bool) decode.JSON {
+	var first decode.JSON
 	for _, lang := range languages {
 		t := c.Get(lang)
 		if hasRows(t) {
 			return t
 		}
-		if !first.Told() && t.Kind() == connectors.Object {
+		if !first.Told() && t.Kind() == decode.Object {
 			first = t
 		}
 	}
@@ -51,7 +51,7 @@ func translation(c connectors.JSON, language func(key string) bool) connectors.J
 		if hasRows(t) {
 			return t
 		}
-		if !first.Told() && t.Kind() == connectors.Object {
+		if !first.Told() && t.Kind() == decode.Object {
 			first = t
 		}
 	}
@@ -59,14 +59,14 @@ func translation(c connectors.JSON, language func(key string) bool) connectors.J
 }
 
 // hasRows reports whether a post, or a card in the form of one, has a body.
-func hasRows(c connectors.JSON) bool {
+func hasRows(c decode.JSON) bool {
 	var f cardFields
 	f.read(c)
 	return f.contentV2.Len() > 0 || f.content.Len() > 0 || f.list().Len() > 0
 }
 
 // isPost reports whether an object is a post, and not one for each language.
-func isPost(c connectors.JSON) bool {
+func isPost(c decode.JSON) bool {
 	for _, key := range [...]string{"content", "content_v2", "title", "files", "elements"} {
 		if c.Get(key).Told() {
 			return true
@@ -77,11 +77,11 @@ func isPost(c connectors.JSON) bool {
 
 // postFields are the fields of a post, gathered in one pass.
 type postFields struct {
-	title, content, contentV2, elements, files connectors.JSON
+	title, content, contentV2, elements, files decode.JSON
 	others                                     bool // it has fields that are not known
 }
 
-func (p *postFields) read(c connectors.JSON) {
+func (p *postFields) read(c decode.JSON) {
 	for key, v := range c.Fields() {
 		at := &p.title
 		switch key {
@@ -98,7 +98,7 @@ func (p *postFields) read(c connectors.JSON) {
 			p.others = true
 			continue
 		}
-		if at.Kind() == connectors.Absent { // of two equal keys the first counts
+		if at.Kind() == decode.Absent { // of two equal keys the first counts
 			*at = v
 		}
 	}
@@ -112,11 +112,11 @@ func (p *postFields) some() bool {
 // post flattens rich text: the title, then line by line. Received posts are {"title","content":[[…]]}; sent ones are
 // wrapped by language, those sent as Markdown have content_v2, and posts of newer clients may hold files beside or
 // instead of content.
-func (d *reader) post(c connectors.JSON) {
+func (d *reader) post(c decode.JSON) {
 	var p postFields
-	var outer connectors.JSON
+	var outer decode.JSON
 	if p.read(c); p.others && !p.content.Told() {
-		if wrapped := c.Get("post"); wrapped.Kind() == connectors.Object {
+		if wrapped := c.Get("post"); wrapped.Kind() == decode.Object {
 			c, p = wrapped, postFields{}
 			p.read(c)
 		}
@@ -138,10 +138,10 @@ func (d *reader) post(c connectors.JSON) {
 		d.files(p.files)
 	}
 	if p.others {
-		d.rest(c, isPostField, connectors.String)
+		d.rest(c, isPostField, decode.String)
 	}
 	for _, v := range outer.Fields() { // objects are its translations
-		if v.Kind() == connectors.Array && mayHoldElement(v) {
+		if v.Kind() == decode.Array && mayHoldElement(v) {
 			d.textIssue(schemas.IssueUnknownType, "elements are in a field that is not known")
 			d.part(v)
 		}
@@ -149,7 +149,7 @@ func (d *reader) post(c connectors.JSON) {
 }
 
 // files adds the files of a post.
-func (d *reader) files(files connectors.JSON) {
+func (d *reader) files(files decode.JSON) {
 	for i := range d.count(files) {
 		file := files.At(i)
 		kind := "file"
@@ -170,13 +170,13 @@ func isPostField(key string) bool {
 
 // rows adds the lines of a post: of the first body that has text, and the pictures of those before it. content_v2 goes before content, and elements, which is
 // the word of a card, comes last.
-func (d *reader) rows(bodies ...connectors.JSON) {
+func (d *reader) rows(bodies ...decode.JSON) {
 	before := len(d.M.Attachments)
 	for _, v := range bodies {
 		switch v.Kind() {
-		case connectors.Absent, connectors.Null:
+		case decode.Absent, decode.Null:
 			continue
-		case connectors.String:
+		case decode.String:
 			d.textIssue(schemas.IssueCoerced, "holds a string in place of an array")
 			d.line(v)
 			continue
@@ -217,16 +217,16 @@ func (d *reader) once(before, shown int) {
 }
 
 // count gives the number of elements of an array; what is there and no array is an issue.
-func (d *reader) count(v connectors.JSON) int {
-	if kind := v.Kind(); kind > connectors.Null && kind != connectors.Array {
+func (d *reader) count(v decode.JSON) int {
+	if kind := v.Kind(); kind > decode.Null && kind != decode.Array {
 		d.textIssue(schemas.IssueNulled, "holds "+kind.String()+" in place of an array")
 	}
 	return v.Len()
 }
 
 // row adds one line of elements. A line of nothing but pictures is no line of text, an empty one is.
-func (d *reader) row(row connectors.JSON) {
-	if row.Kind() != connectors.Array { // one element in place of a line of them
+func (d *reader) row(row decode.JSON) {
+	if row.Kind() != decode.Array { // one element in place of a line of them
 		d.Text.Line()
 		d.element(row)
 		return

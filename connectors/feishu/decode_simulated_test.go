@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/connectors/feishu"
 	"chatlake/schemas"
 	"chatlake/simulator"
@@ -32,7 +33,7 @@ func TestSimulatedForwardsAreDecodedWhole(t *testing.T) {
 	w := newWorld(t, simulator.Options{Seed: 11, Chats: 3, Messages: 3000, ChatSize: 1000, BigForward: 1500, Mix: simulator.Mix{Forwards: 60}})
 	server := httptest.NewServer(simulator.NewFeishu(w, simulator.FeishuConfig{}))
 	defer server.Close()
-	call := connectors.Retry(feishu.NewCall(simulated(w, server.URL, server.Client())), connectors.Policy{Unit: time.Microsecond})
+	call := api.Retry(feishu.NewCall(simulated(w, server.URL, server.Client())), api.Policy{Unit: time.Microsecond})
 	source, d := feishu.NewSource(call, appTenant), feishu.NewDecoder()
 	forwards, children, nested, withheld := 0, 0, 0, 0
 	for _, chat := range w.Chats() {

@@ -3,7 +3,7 @@ package feishu
 import (
 	"strings"
 
-	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -11,7 +11,7 @@ import (
 const maxVariables = 1000
 
 // special reads the types that hold no more than a line or two of text and some ids.
-func (d *reader) special(c connectors.JSON) {
+func (d *reader) special(c decode.JSON) {
 	switch d.M.ContentKind {
 	case schemas.ContentChatCard:
 		d.attributes(c, "attributes.chat_id")
@@ -51,14 +51,14 @@ func (d *reader) special(c connectors.JSON) {
 }
 
 // task reads the summary of a task: a post, also one within a string, or a line.
-func (d *reader) task(c connectors.JSON) {
+func (d *reader) task(c decode.JSON) {
 	summary := c.Get("summary")
 	if s := d.peek(summary); strings.HasPrefix(strings.TrimSpace(s), "{") {
 		if inner, err := d.parseNested(s); err == nil && isPost(inner) {
 			summary = inner
 		}
 	}
-	if summary.Kind() == connectors.Object {
+	if summary.Kind() == decode.Object {
 		d.post(summary)
 	} else {
 		d.textLine(c, "summary")
@@ -66,29 +66,29 @@ func (d *reader) task(c connectors.JSON) {
 }
 
 // textLine adds the line of text that a type is sure to have.
-func (d *reader) textLine(c connectors.JSON, key string) {
+func (d *reader) textLine(c decode.JSON, key string) {
 	v := c.Get(key)
 	d.mustHave("text", v)
 	d.line(v)
 }
 
 // mustHave notes that a value which every message of a type has is not there.
-func (d *reader) mustHave(field string, v connectors.JSON) {
+func (d *reader) mustHave(field string, v decode.JSON) {
 	if !v.Told() {
 		d.Issue(field, schemas.IssueNulled, "is absent")
 	}
 }
 
 // word gives a string or number of the content as text, in the parser's memory.
-func (d *reader) word(v connectors.JSON) (s string, ok bool) {
+func (d *reader) word(v decode.JSON) (s string, ok bool) {
 	switch v.Kind() {
-	case connectors.String:
+	case decode.String:
 		s, _ = v.Str()
 		return d.Valid(s, "text"), true
-	case connectors.Number:
+	case decode.Number:
 		d.textIssue(schemas.IssueCoerced, "holds a number in place of a string")
 		return string(v.AppendRaw(nil)), true
-	case connectors.Absent, connectors.Null:
+	case decode.Absent, decode.Null:
 		return "", false
 	default:
 		d.textIssue(schemas.IssueNulled, "holds "+v.Kind().String()+" in place of a string")
@@ -97,7 +97,7 @@ func (d *reader) word(v connectors.JSON) (s string, ok bool) {
 }
 
 // line adds a line of text, nothing for an empty one.
-func (d *reader) line(v connectors.JSON) {
+func (d *reader) line(v decode.JSON) {
 	if s, _ := d.word(v); s != "" {
 		d.Text.Line()
 		d.say(s)
@@ -105,14 +105,14 @@ func (d *reader) line(v connectors.JSON) {
 }
 
 // attributes keeps fields of the content, strings or numbers, under their own names: those of the attributes that are given.
-func (d *reader) attributes(c connectors.JSON, attributes ...string) {
+func (d *reader) attributes(c decode.JSON, attributes ...string) {
 	for _, attribute := range attributes {
 		key := strings.TrimPrefix(attribute, "attributes.")
 		v := c.Get(key)
 		switch v.Kind() {
-		case connectors.Number:
+		case decode.Number:
 			d.Attribute(key, string(v.AppendRaw(nil)))
-		case connectors.Absent, connectors.Null:
+		case decode.Absent, decode.Null:
 		default:
 			if s := d.Str(v, attribute); s != "" {
 				d.Attribute(key, s)
@@ -123,7 +123,7 @@ func (d *reader) attributes(c connectors.JSON, attributes ...string) {
 
 // system fills a template such as "{from_user} invited {to_chatters} to this chat." from the fields of its own
 // content. A placeholder without a field stays as it is.
-func (d *reader) system(c connectors.JSON) {
+func (d *reader) system(c decode.JSON) {
 	template, ok := d.word(c.Get("template"))
 	if !ok {
 		d.Issue("text", schemas.IssueNulled, "template is not told")
@@ -152,9 +152,9 @@ func (d *reader) system(c connectors.JSON) {
 }
 
 // variable adds the value of a placeholder: a string, a list of them, or an object with text of its own.
-func (d *reader) variable(v connectors.JSON) {
+func (d *reader) variable(v decode.JSON) {
 	switch v.Kind() {
-	case connectors.Array:
+	case decode.Array:
 		for i := range v.Len() {
 			if i > 0 {
 				d.Text.Add(", ")
@@ -164,9 +164,9 @@ func (d *reader) variable(v connectors.JSON) {
 				return
 			}
 		}
-	case connectors.Object:
+	case decode.Object:
 		d.ownText(v)
-	case connectors.Number:
+	case decode.Number:
 		d.Text.Add(string(v.AppendRaw(nil)))
 	default:
 		s, _ := d.word(v)
@@ -175,10 +175,10 @@ func (d *reader) variable(v connectors.JSON) {
 }
 
 // ownText adds the text of an object: its own, that of a language, or the name of whom it is about.
-func (d *reader) ownText(v connectors.JSON) {
-	for _, text := range [...]connectors.JSON{v.Get("text"), localized(v.Get("i18n_text")), v.Get("content"), v.Get("name")} {
+func (d *reader) ownText(v decode.JSON) {
+	for _, text := range [...]decode.JSON{v.Get("text"), localized(v.Get("i18n_text")), v.Get("content"), v.Get("name")} {
 		if says(text) {
-			if text.Kind() == connectors.Object {
+			if text.Kind() == decode.Object {
 				d.element(text)
 				return
 			}

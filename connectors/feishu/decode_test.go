@@ -68,7 +68,7 @@ func expansion(id string, items ...string) *schemas.Page {
 	return p
 }
 
-func decode(pages ...*schemas.Page) *connectors.Decoded {
+func decodeAll(pages ...*schemas.Page) *connectors.Decoded {
 	out := &connectors.Decoded{}
 	var all []schemas.Page
 	for _, p := range pages {
@@ -81,7 +81,7 @@ func decode(pages ...*schemas.Page) *connectors.Decoded {
 // only decodes a page that is to give one message and nothing else.
 func only(t *testing.T, page *schemas.Page) *schemas.Message {
 	t.Helper()
-	out := decode(page)
+	out := decodeAll(page)
 	if len(out.Readings) != 1 || len(out.Failed) != 0 {
 		t.Fatalf("got %d readings, %d failed %v", len(out.Readings), len(out.Failed), out.Failed)
 	}
@@ -203,10 +203,10 @@ func plain(v any) any {
 
 func TestGolden(t *testing.T) {
 	for _, name := range []string{"types", "posts", "cards", "states", "oddities"} {
-		t.Run(name, func(t *testing.T) { compare(t, name, decode(listPage(fixture(t, name+".json")))) })
+		t.Run(name, func(t *testing.T) { compare(t, name, decodeAll(listPage(fixture(t, name+".json")))) })
 	}
-	t.Run("forward", func(t *testing.T) { compare(t, "forward", decode(getPage(fixture(t, "forward.json"), "om_0004"))) })
-	t.Run("single", func(t *testing.T) { compare(t, "single", decode(getPage(fixture(t, "single.json"), "om_0001"))) })
+	t.Run("forward", func(t *testing.T) { compare(t, "forward", decodeAll(getPage(fixture(t, "forward.json"), "om_0004"))) })
+	t.Run("single", func(t *testing.T) { compare(t, "single", decodeAll(getPage(fixture(t, "single.json"), "om_0001"))) })
 }
 
 func compare(t *testing.T, name string, out *connectors.Decoded) {

@@ -3,7 +3,7 @@ package feishu
 import (
 	"strings"
 
-	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -14,22 +14,22 @@ const (
 )
 
 // mentions reads an item's mentions; each stands in the content by its key, @_user_1 and so on.
-func (d *reader) mentions(v connectors.JSON) {
+func (d *reader) mentions(v decode.JSON) {
 	if !v.Told() {
 		return
 	}
-	if v.Kind() != connectors.Array {
+	if v.Kind() != decode.Array {
 		d.Issue("mentions", schemas.IssueNulled, "is "+v.Kind().String()+", not an array")
 		return
 	}
 	n := v.Len()
-	if n > connectors.MaxParts {
+	if n > decode.MaxParts {
 		d.Issue("mentions", schemas.IssueTruncated, "are more than 10000")
-		n = connectors.MaxParts
+		n = decode.MaxParts
 	}
 	for i := range n {
 		e := v.At(i)
-		if e.Kind() != connectors.Object {
+		if e.Kind() != decode.Object {
 			d.Issue("mentions", schemas.IssueNulled, "holds "+e.Kind().String()+" in place of an object")
 			continue
 		}
@@ -47,8 +47,8 @@ func (d *reader) mentions(v connectors.JSON) {
 }
 
 // mentionID reads the id of a mention. Events give an object with an id of each kind, of which the open one counts.
-func (d *reader) mentionID(v connectors.JSON) string {
-	if v.Kind() != connectors.Object {
+func (d *reader) mentionID(v decode.JSON) string {
+	if v.Kind() != decode.Object {
 		return d.Str(v, "mentions.id")
 	}
 	for _, kind := range [...]string{openID, "user_id", "union_id"} {
@@ -232,7 +232,7 @@ func (d *reader) addMention(key string) *schemas.Mention {
 	n := len(d.M.Mentions)
 	m := schemas.Mention{IsAll: isEveryone(key)}
 	switch {
-	case n >= connectors.MaxParts || key == "" || key[0] == '@' && !m.IsAll:
+	case n >= decode.MaxParts || key == "" || key[0] == '@' && !m.IsAll:
 		return nil
 	case m.IsAll:
 		m.Placeholder = everyone

@@ -3,7 +3,7 @@ package feishu
 import (
 	"iter"
 
-	"chatlake/connectors"
+	"chatlake/connectors/decode"
 )
 
 // place gives every child the item that it stands in, by the upper ids that they tell. Each item stands in one place, so
@@ -48,7 +48,7 @@ func (in *inside) place() {
 	case missing:
 		in.partial = reasonUpper
 	case cycle && in.partial == "":
-		in.partial = connectors.ReasonCycle
+		in.partial = decode.ReasonCycle
 	}
 }
 
@@ -95,11 +95,11 @@ func (in *inside) cut() (any bool) {
 }
 
 // along gives the children of a line.
-func (in *inside) along(l line) iter.Seq[*connectors.Child] {
+func (in *inside) along(l line) iter.Seq[*decode.Child] {
 	if !l.any {
 		return nil
 	}
-	return func(yield func(*connectors.Child) bool) {
+	return func(yield func(*decode.Child) bool) {
 		for i := l.first; i >= 0; i = in.children[i].next {
 			if !yield(&in.children[i].Child) {
 				return

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/connectors/feishu"
 	"chatlake/schemas"
 )
@@ -48,7 +49,7 @@ func TestExpansionsOfAPageAreBounded(t *testing.T) {
 	if err != nil || len(pages) != 1 || len(pages[0].Expansions) != 50 {
 		t.Fatalf("%d pages, %v", len(pages), err)
 	}
-	if n := pages[0].Bytes(); n > connectors.MaxPageBytes || n < 60<<20 {
+	if n := pages[0].Bytes(); n > api.MaxPageBytes || n < 60<<20 {
 		t.Errorf("%d MiB in one page", n>>20)
 	}
 	holes := 0
@@ -88,7 +89,7 @@ func internalError(r connectors.Request) *connectors.Error {
 func TestOutageOfGetLosesNoForward(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
-		call := connectors.Retry(func(_ context.Context, r connectors.Request) (*connectors.Response, error) {
+		call := api.Retry(func(_ context.Context, r connectors.Request) (*connectors.Response, error) {
 			switch r.API {
 			case schemas.FeishuMessagesList:
 				return answered(r, forwards(20)), nil
@@ -99,7 +100,7 @@ func TestOutageOfGetLosesNoForward(t *testing.T) {
 				return answered(r, []byte(list("", msg(r.Subject, 1700000000000, forward)))), nil
 			}
 			return answered(r, []byte(`{"code":0,"data":{}}`)), nil
-		}, connectors.Policy{})
+		}, api.Policy{})
 		source := feishu.NewSource(call, appTenant)
 		pages, err := read(t, source, container("chat", "oc_1"), connectors.Position{})
 		for ; err != nil; pages, err = read(t, source, container("chat", "oc_1"), connectors.Position{}) {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/connectors/feishu"
 )
 
@@ -107,7 +108,7 @@ func (f *fakeAPI) call() connectors.Call { return feishu.NewCall(f.config()) }
 
 // source reads through the whole chain, with waits that are short.
 func (f *fakeAPI) source() *feishu.Source {
-	return feishu.NewSource(connectors.Retry(f.call(), connectors.Policy{Unit: time.Microsecond}), appTenant)
+	return feishu.NewSource(api.Retry(f.call(), api.Policy{Unit: time.Microsecond}), appTenant)
 }
 
 // logged gives a logger and what it has written.

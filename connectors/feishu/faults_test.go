@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/connectors/feishu"
 	"chatlake/schemas"
 )
@@ -157,7 +158,7 @@ func TestTroubleOfAnyCall(t *testing.T) {
 						}
 						p.fits = func(path, q string) bool { return endpoint.fits(path, q, n) }
 						cfg := feishu.Config{AppID: appID, AppSecret: appSecret, BaseURL: "http://feishu.test", Client: &http.Client{Transport: p}}
-						source := feishu.NewSource(connectors.Retry(feishu.NewCall(cfg), connectors.Policy{}), appTenant)
+						source := feishu.NewSource(api.Retry(feishu.NewCall(cfg), api.Policy{}), appTenant)
 						began := time.Now()
 						pages := settle(t, source, endpoint.of, container("chat", "oc_2"), 80*time.Hour)
 						want := ""
@@ -202,7 +203,7 @@ func TestChatIsReadWithoutItsRecord(t *testing.T) {
 				p.until = time.Now().Add(lasts)
 			}
 			cfg := feishu.Config{AppID: appID, AppSecret: appSecret, BaseURL: "http://feishu.test", Client: &http.Client{Transport: p}}
-			source := feishu.NewSource(connectors.Retry(feishu.NewCall(cfg), connectors.Policy{}), appTenant)
+			source := feishu.NewSource(api.Retry(feishu.NewCall(cfg), api.Policy{}), appTenant)
 			began := time.Now()
 			pages := settle(t, source, container("chat", "oc_1"), container("thread", "omt_none"), time.Hour)
 			if took := time.Since(began); len(pages) != 2 || len(pages[0].Opening) != 1 || pages[0].Opening[0].Error != want || pages[0].Opening[0].Subject != "" || took > 25*time.Minute {
@@ -237,8 +238,8 @@ func TestForwardsThatLookLikeAnOutage(t *testing.T) {
 				return reply(200, list("", items...)), nil
 			})
 			cfg := feishu.Config{AppID: appID, AppSecret: appSecret, BaseURL: "http://feishu.test", Client: &http.Client{Transport: transport}}
-			health := connectors.NewHealth(schemas.Feishu, nil)
-			source := feishu.NewSource(connectors.Retry(connectors.Watch(feishu.NewCall(cfg), health), connectors.Policy{}), appTenant)
+			health := api.NewHealth(schemas.Feishu, nil)
+			source := feishu.NewSource(api.Retry(api.Watch(feishu.NewCall(cfg), health), api.Policy{}), appTenant)
 			began := time.Now()
 			pages := settle(t, source, container("chat", "oc_1"), container("thread", "omt_none"), 2*time.Hour)
 			if got := strings.Join(reasons(pages), " "); len(pages) != 1 || got != want || time.Since(began) > 20*time.Minute {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/connectors/feishu"
 	"chatlake/schemas"
 )
@@ -235,14 +236,14 @@ func TestThrottledChatIsReadWhole(t *testing.T) {
 	s := script{"list c": list("p1", msg("om_1", 1700000001000)), "list c p1": list("", msg("om_2", 1700000002000))}
 	f := s.serve(t)
 	plain := f.call()
-	pacer := connectors.NewPacer(map[string]connectors.Quota{schemas.FeishuMessagesList: {PerSecond: 1000}})
+	pacer := api.NewPacer(map[string]connectors.Quota{schemas.FeishuMessagesList: {PerSecond: 1000}})
 	throttling := connectors.Call(func(ctx context.Context, r connectors.Request) (*connectors.Response, error) {
 		if n++; n%2 == 1 {
 			return nil, &connectors.Error{Class: connectors.ClassThrottled, API: r.API, RetryAfter: time.Millisecond, Calls: 1}
 		}
 		return plain(ctx, r)
 	})
-	source := feishu.NewSource(connectors.Retry(connectors.Pace(throttling, pacer), connectors.Policy{Pacer: pacer, Unit: time.Microsecond}), appTenant)
+	source := feishu.NewSource(api.Retry(api.Pace(throttling, pacer), api.Policy{Pacer: pacer, Unit: time.Microsecond}), appTenant)
 	pages, err := read(t, source, container("chat", "c"), connectors.Position{})
 	if err != nil || len(pages) != 2 || pages[0].Calls != 4 || pages[1].Calls != 2 {
 		t.Errorf("%d pages, %v", len(pages), err)

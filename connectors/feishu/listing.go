@@ -3,7 +3,8 @@ package feishu
 import (
 	"unicode/utf8"
 
-	"chatlake/connectors"
+	"chatlake/connectors/api"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -32,8 +33,8 @@ type entry struct {
 
 // readListing reads a body whose code is 0. It reports false where the body does not say whether there is more.
 func readListing(body []byte) (l listing, ok bool) {
-	p := parsers.Get().(*connectors.Parser)
-	defer parsers.Put(p)
+	p := decode.Borrow()
+	defer p.Return()
 	v, err := p.Parse(body)
 	data := v.Get("data")
 	if err != nil || !l.paging(data) {
@@ -48,16 +49,12 @@ func readListing(body []byte) (l listing, ok bool) {
 }
 
 // paging reads whether there is more and the token that leads there. It reports false where data does not say.
-func (l *listing) paging(data connectors.JSON) (ok bool) {
-	more := data.Get("has_more")
-	if l.more, ok = more.Flag(); !ok || data.Kind() != connectors.Object {
-		return false
-	}
-	l.token = data.Get("page_token").Word()
-	return l.token == "" || more.Told() // taken as the end, the rest would be lost without a word
+func (l *listing) paging(data decode.JSON) (ok bool) {
+	l.token, l.more, ok = api.Paging(data, "page_token")
+	return ok
 }
 
-func entryOf(v connectors.JSON) entry {
+func entryOf(v decode.JSON) entry {
 	e := entry{
 		id: v.Get("message_id").Word(), chat: v.Get("chat_id").Word(), thread: v.Get("thread_id").Word(),
 		upper: v.Get("upper_message_id").Word(),

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -39,31 +41,28 @@ func getMessage(id, query string) connectors.Request {
 func (w *walk) get(ctx context.Context, id string) (*connectors.Response, *connectors.Failure, error) {
 	r := getMessage(id, contentQuery)
 	resp, err := w.call(ctx, r)
-	if e := errorOf(err); e != nil && e.Out {
+	if e := connectors.ErrorOf(err); e != nil && e.Out {
 		resp, err = w.contrast(ctx, r)
 	}
-	if e := errorOf(err); e != nil && internal(e) {
-		drop(ctx, e.Response)
+	if e := connectors.ErrorOf(err); e != nil && internal(e) {
+		api.Drop(ctx, e.Response)
 		r = getMessage(id, plainQuery)
 		if resp, err = w.contrast(ctx, r); err == nil {
 			resp.Calls += e.Calls
 		} else {
-			err = withCalls(err, e.Calls)
+			err = api.WithCalls(err, e.Calls)
 		}
 	}
 	if err == nil {
 		w.others.note(r.API, id)
 		return resp, nil, nil
 	}
-	e := errorOf(err)
-	if e == nil {
-		return nil, nil, err
+	if e := connectors.ErrorOf(err); e != nil {
+		if resp = api.Settled(&r, e); resp != nil {
+			return resp, failureOf(e), nil
+		}
 	}
-	resp, failed := settled(&r, e)
-	if failed == nil {
-		return nil, nil, err
-	}
-	return resp, failed, nil
+	return nil, nil, err
 }
 
 // internal reports whether an error is the platform's own about what it was asked, by code or HTTP status.
@@ -86,7 +85,7 @@ func (w *walk) message(ctx context.Context) (*connectors.Page, error) {
 		if resp.Error == "" {
 			failed = nil // a definitive answer is an answer
 		}
-		return w.end(page, failed), nil
+		return w.End(page, failed), nil
 	}
 	l, _ := readListing(resp.Body)
 	asked := l.items[:0]
@@ -103,7 +102,7 @@ func (w *walk) message(ctx context.Context) (*connectors.Page, error) {
 			return nil, err
 		}
 	}
-	return w.end(page, nil), nil
+	return w.End(page, nil), nil
 }
 
 // expand fetches the merged forwards that a page shows, once each, in the order of the page. What is definitive stands
@@ -129,7 +128,7 @@ func (w *walk) fetch(ctx context.Context, page *connectors.Page, ids []string) (
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	room := &room{left: connectors.MaxPageBytes - page.Bytes()}
+	room := &room{left: api.MaxPageBytes - page.Bytes()}
 	responses, err := w.getAll(ctx, ids, room)
 	if err != nil {
 		return nil, err
@@ -162,9 +161,9 @@ func (r *room) take(ctx context.Context, resp *connectors.Response) connectors.R
 	kept := *resp
 	switch {
 	case len(kept.Body) > r.left:
-		drop(ctx, &kept)
+		api.Drop(ctx, &kept)
 		kept.Body, kept.Error, r.full = nil, connectors.CodeTooLarge, true
-	case kept.Error == connectors.CodeTooLarge && r.left < connectors.MaxBody:
+	case kept.Error == connectors.CodeTooLarge && r.left < api.MaxBody:
 		r.full = true // the call was broken off because the page has no room for it
 	}
 	r.left -= len(kept.Body)
@@ -221,14 +220,14 @@ func hollow(body []byte, subject string, depth int) []nested {
 			continue
 		}
 		at, above := depth+1, e.upper
-		for ; at < connectors.MaxForwardDepth && above != "" && above != subject; at++ {
+		for ; at < decode.MaxForwardDepth && above != "" && above != subject; at++ {
 			next, known := upper[above]
 			if !known {
 				break // it will hang under the outermost
 			}
 			above = next
 		}
-		if at < connectors.MaxForwardDepth {
+		if at < decode.MaxForwardDepth {
 			found = append(found, nested{e.id, at})
 		}
 	}

@@ -21,7 +21,7 @@ func Probe(ctx context.Context, call connectors.Call, c *schemas.Container) erro
 		}
 	}
 	_, err := call(ctx, r)
-	e := errorOf(err)
+	e := connectors.ErrorOf(err)
 	switch {
 	case e == nil:
 		return err

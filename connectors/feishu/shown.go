@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -19,8 +20,8 @@ func Shown(page *schemas.Page) iter.Seq[connectors.Item] {
 		if !single && page.Type != schemas.FeishuMessagesList {
 			return
 		}
-		var one connectors.Parser
-		elements, _ := connectors.SplitArray(page.Body, maxPageItems, "data", "items")
+		var one decode.Parser
+		elements, _ := decode.SplitArray(page.Body, maxPageItems, "data", "items")
 		for i, raw := range elements {
 			item := connectors.Item{Pointer: "/data/items/" + strconv.Itoa(i)}
 			if single {
@@ -34,7 +35,7 @@ func Shown(page *schemas.Page) iter.Seq[connectors.Item] {
 }
 
 // placeItem says where an item of an answer about one message belongs. One that cannot be read belongs nowhere.
-func placeItem(item *connectors.Item, parser *connectors.Parser, raw []byte, page *schemas.Page) {
+func placeItem(item *connectors.Item, parser *decode.Parser, raw []byte, page *schemas.Page) {
 	v, err := parser.Parse(raw)
 	if err != nil {
 		return

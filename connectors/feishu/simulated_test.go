@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/connectors/feishu"
 	"chatlake/schemas"
 	"chatlake/simulator"
@@ -88,15 +89,15 @@ func TestSimulatedTenantIsReadWhole(t *testing.T) {
 	for name, faults := range map[string][]simulator.Fault{"healthy": nil, "in trouble": trouble} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, simulator.Options{Seed: 7, Chats: 4, Messages: 2400, ChatSize: 600})
-			api := simulator.NewFeishu(w, simulator.FeishuConfig{Faults: faults, RecordBodies: true})
-			server := httptest.NewServer(api)
+			platform := simulator.NewFeishu(w, simulator.FeishuConfig{Faults: faults, RecordBodies: true})
+			server := httptest.NewServer(platform)
 			defer server.Close()
-			call := connectors.Retry(feishu.NewCall(simulated(w, server.URL, server.Client())), connectors.Policy{Unit: time.Microsecond})
+			call := api.Retry(feishu.NewCall(simulated(w, server.URL, server.Client())), api.Policy{Unit: time.Microsecond})
 			all, failed := readWorld(t, w, feishu.NewSource(call, appTenant))
 			if len(failed) != 0 {
 				t.Errorf("failed: %v", failed)
 			}
-			shown := api.Shown()
+			shown := platform.Shown()
 			for _, c := range w.Chats() {
 				for _, m := range w.Messages(c.ID) {
 					if _, ok := slices.BinarySearch(shown, m.ID); !ok {
@@ -104,8 +105,8 @@ func TestSimulatedTenantIsReadWhole(t *testing.T) {
 					}
 				}
 			}
-			checkBodies(t, api, all)
-			report := api.Report()
+			checkBodies(t, platform, all)
+			report := platform.Report()
 			if faults == nil {
 				wantCalls(t, w, report)
 			}
@@ -115,10 +116,10 @@ func TestSimulatedTenantIsReadWhole(t *testing.T) {
 }
 
 // checkBodies holds what was read against what was sent, byte for byte.
-func checkBodies(t *testing.T, api *simulator.Feishu, all []connectors.Response) {
+func checkBodies(t *testing.T, platform *simulator.Feishu, all []connectors.Response) {
 	t.Helper()
 	sent := map[string][][]byte{}
-	for _, e := range api.Exchanges() {
+	for _, e := range platform.Exchanges() {
 		if e.Whole {
 			sent[e.LogID] = append(sent[e.LogID], e.Body)
 		}
@@ -152,13 +153,13 @@ func wantCalls(t *testing.T, w *simulator.World, report simulator.Report) {
 }
 
 // within is a connection to an API without a network, so that it runs on the clock of a test. Both ways take time.
-type within struct{ api http.Handler }
+type within struct{ platform http.Handler }
 
 func (n within) RoundTrip(r *http.Request) (*http.Response, error) {
 	time.Sleep(rand.N(150 * time.Millisecond))
 	w := httptest.NewRecorder()
 	r.RequestURI = r.URL.RequestURI()
-	n.api.ServeHTTP(w, r)
+	n.platform.ServeHTTP(w, r)
 	time.Sleep(50*time.Millisecond + rand.N(300*time.Millisecond))
 	return w.Result(), nil
 }
@@ -171,21 +172,21 @@ func TestQuotaIsUsedAndKept(t *testing.T) {
 			t.Run(fmt.Sprintf("sliding %t, %d processes", sliding, processes), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					w := newWorld(t, simulator.Options{Chats: 1, Messages: 60})
-					api := simulator.NewFeishu(w, simulator.FeishuConfig{Limits: simulator.Limits{PerMinute: 1000, PerSecond: 50, Sliding: sliding}})
+					platform := simulator.NewFeishu(w, simulator.FeishuConfig{Limits: simulator.Limits{PerMinute: 1000, PerSecond: 50, Sliding: sliding}})
 					ctx, cancel := context.WithTimeout(t.Context(), minutes*time.Minute)
 					defer cancel()
 					var wait sync.WaitGroup
 					for range processes {
-						pacer := connectors.NewPacer(map[string]connectors.Quota{schemas.FeishuMessagesList: {PerMinute: 1000, PerSecond: 50}})
+						pacer := api.NewPacer(map[string]connectors.Quota{schemas.FeishuMessagesList: {PerMinute: 1000, PerSecond: 50}})
 						pacer.SetShare(12/processes, 12)
-						call := feishu.NewCall(simulated(w, "http://feishu.test", &http.Client{Transport: within{api}}))
-						call = connectors.Retry(connectors.Pace(call, pacer), connectors.Policy{Pacer: pacer})
+						call := feishu.NewCall(simulated(w, "http://feishu.test", &http.Client{Transport: within{platform}}))
+						call = api.Retry(api.Pace(call, pacer), api.Policy{Pacer: pacer})
 						for range 16 {
 							wait.Go(func() { keepCalling(ctx, t, call, w.Chats()[0].ID) })
 						}
 					}
 					wait.Wait()
-					u := api.Report().APIs[simulator.APIMessages]
+					u := platform.Report().APIs[simulator.APIMessages]
 					used := float64(u.Calls-u.Throttled) / (1000 * minutes)
 					t.Logf("used %.4f of the quota, %d of %d calls throttled, at most %d a minute and %d a second",
 						used, u.Throttled, u.Calls, u.PeakSliding, u.PeakSecond)

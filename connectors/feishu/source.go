@@ -2,7 +2,6 @@ package feishu
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"net/http"
 	"net/url"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/schemas"
 )
 
@@ -27,12 +27,10 @@ const pageSize = 50
 // contentQuery asks each list and get for cards as they were sent and for names of senders.
 const contentQuery = "card_msg_content_type=user_card_content&with_sender_name=true"
 
-// Reasons of containers that cannot be read here, and of calls that were given up.
+// Reasons of containers that cannot be read here.
 const (
-	reasonTenant   = "other_tenant"
-	reasonKind     = "unsupported_kind"
-	givenUpSticky  = "internal_error" // the platform's internal error, each time anew
-	givenUpUnknown = "unknown_code"   // a code that nobody has described, each time anew
+	reasonTenant = "other_tenant"
+	reasonKind   = "unsupported_kind"
 )
 
 // goneThreads are answers after which a thread is known to its end: its root is deleted (230110), it is not shown to
@@ -56,28 +54,16 @@ func NewSource(call connectors.Call, tenant string) *Source {
 // Pages yields the pages of a chat or thread, oldest message first, or the one page of a message. See
 // connectors.Source.
 func (s *Source) Pages(ctx context.Context, c *schemas.Container, from connectors.Position) iter.Seq2[*connectors.Page, error] {
-	return func(yield func(*connectors.Page, error) bool) {
-		w := s.walk(c, from)
-		for !w.mark.Done {
-			page, err := w.step(ctx)
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			if !yield(page, nil) || page.Final {
-				return
-			}
-		}
-	}
+	return api.Pages(ctx, func() *api.Walk { return &s.walk(c, from).Walk })
 }
 
 // walk is one reading of a container.
 type walk struct {
+	api.Walk
 	call   connectors.Call
 	others *others
 	c      *schemas.Container
 	unfit  *connectors.Failure // why the container cannot be read by this source at all
-	at     connectors.Position
 	mark   mark
 	memory
 }
@@ -91,11 +77,12 @@ type resumption struct {
 }
 
 func (s *Source) walk(c *schemas.Container, from connectors.Position) *walk {
-	w := &walk{call: s.call, others: s.others, c: c, at: from, mark: markOf(from.Cursor)}
+	w := &walk{call: s.call, others: s.others, c: c, mark: markOf(from.Cursor)}
 	if from.Pages == 0 && from.Cursor != "" {
 		w.mark = w.mark.restart(c.Kind, from.Watermark)
 	}
 	w.memory = memoryOf(from, w.mark)
+	w.Walk = api.Walk{At: from, Mark: &w.mark, Step: w.step, Keep: func() any { return w.memory }}
 	switch {
 	case c.TenantID != "" && c.TenantID != s.tenant:
 		w.unfit = &connectors.Failure{Code: reasonTenant, Message: "the container's tenant is not the one that FEISHU_TENANT names"}
@@ -110,12 +97,12 @@ func (s *Source) walk(c *schemas.Container, from connectors.Position) *walk {
 func (w *walk) step(ctx context.Context) (*connectors.Page, error) {
 	switch {
 	case w.unfit != nil:
-		return w.end(&connectors.Page{Response: w.nothing(w.unfit.Code)}, w.unfit), nil
+		return w.End(&connectors.Page{Response: w.nothing(w.unfit.Code)}, w.unfit), nil
 	case w.c.Kind == schemas.KindMessage:
 		return w.message(ctx)
 	}
 	page := &connectors.Page{}
-	if w.c.Kind == schemas.KindChat && w.at.Pages == 0 {
+	if w.c.Kind == schemas.KindChat && w.At.Pages == 0 {
 		if err := w.open(ctx, page); err != nil {
 			return nil, err
 		}
@@ -127,10 +114,7 @@ func (w *walk) step(ctx context.Context) (*connectors.Page, error) {
 func (w *walk) follow(ctx context.Context, page *connectors.Page) (*connectors.Page, error) {
 	l, ok := readListing(page.Body)
 	if !ok {
-		return nil, &connectors.Error{
-			Class: connectors.ClassUnavailable, API: page.Type, Code: connectors.CodeUnreadable, Calls: page.Calls,
-			Message: "the answer says that all is well but not whether there are more pages", Response: &page.Response,
-		}
+		return nil, api.NoPaging(&page.Response, page.Calls, "pages")
 	}
 	for i := range l.items {
 		if e := &l.items[i]; !e.forward && usableID(e.id) && e.here(w.c) {
@@ -144,14 +128,14 @@ func (w *walk) follow(ctx context.Context, page *connectors.Page) (*connectors.P
 	page.Found = w.threads(l.items)
 	w.note(l.items)
 	if !l.more {
-		return w.end(page, nil), nil
+		return w.End(page, nil), nil
 	}
 	if failed := w.memory.follow(&l); failed != nil {
-		return w.end(page, failed), nil
+		return w.End(page, failed), nil
 	}
 	w.mark.Token = l.token
 	w.refused.run++
-	w.advance(page)
+	w.Advance(page)
 	return page, nil
 }
 
@@ -166,7 +150,7 @@ func (w *walk) note(items []entry) {
 			w.mark.Unordered = true
 		}
 		w.mark.Last = t
-		w.at.Watermark = max(w.at.Watermark, t)
+		w.Saw(t)
 	}
 }
 
@@ -188,24 +172,6 @@ func (w *walk) threads(items []entry) []schemas.Container {
 	return found
 }
 
-func (w *walk) advance(page *connectors.Page) {
-	w.at.Pages++
-	w.at.Cursor, w.at.Memory = w.mark.cursor(), w.memory
-	page.Next = w.at
-}
-
-// end makes page the last one. After a failure the cursor stays where it was.
-func (w *walk) end(page *connectors.Page, failed *connectors.Failure) *connectors.Page {
-	page.Final, page.Failed = true, failed
-	cursor := w.at.Cursor
-	w.mark.Token, w.mark.Done = "", true
-	w.advance(page)
-	if failed != nil {
-		w.at.Cursor, page.Next.Cursor = cursor, cursor
-	}
-	return page
-}
-
 // nothing is the response of a page for which no call was made.
 func (w *walk) nothing(reason string) connectors.Response {
 	return connectors.Response{Type: schemas.PageType(schemas.Feishu, w.c.Kind), Error: reason, Time: time.Now()}
@@ -220,17 +186,17 @@ func (w *walk) open(ctx context.Context, page *connectors.Page) error {
 		w.others.note(r.API, w.c.ID)
 		w.others.recorded(w.c.ID)
 	}
-	switch e := errorOf(err); {
+	switch e := connectors.ErrorOf(err); {
 	case e == nil:
 	case e.Sticky && w.others.late(w.c.ID, time.Now()):
 		// No other chat is known to ask for: if the list is answered, the platform works and the error is the record's.
-		resp = answeredTo(&r, e)
-		resp.Error, err = givenUpSticky, nil
+		resp = api.AnswerIn(&r, e)
+		resp.Error, err = api.GivenUpSticky, nil
 	case e.Class == connectors.ClassFatal && e.API == schemas.FeishuChatsGet && e.Response != nil:
 		// Rights to read messages may be there where those to read chats are not; the list will tell.
 		resp, err = e.Response, nil
 	default:
-		if resp, _ = settled(&r, e); resp != nil {
+		if resp = api.Settled(&r, e); resp != nil {
 			err = nil
 		}
 	}
@@ -248,60 +214,60 @@ func (w *walk) open(ctx context.Context, page *connectors.Page) error {
 // from the start. What is too large is asked for again in smaller pages.
 func (w *walk) list(ctx context.Context, page *connectors.Page) (*connectors.Page, error) {
 	for {
-		size := w.size.Of(pageSize, w.at.Limit)
+		size := w.Size.Of(pageSize, w.At.Limit)
 		r := connectors.Request{API: schemas.FeishuMessagesList, Method: http.MethodGet, Path: messagesPath, Query: w.query(size)}
 		resp, err := w.call(ctx, r)
 		if err == nil {
 			page.Calls += resp.Calls
 			page.Response = *resp
-			w.size = w.size.Larger(pageSize)
+			w.Size = w.Size.Larger(pageSize)
 			return w.follow(ctx, page)
 		}
-		var e *connectors.Error
-		if !errors.As(err, &e) {
+		e := connectors.ErrorOf(err)
+		if e == nil {
 			return nil, err
 		}
-		resp, failed := settled(&r, e)
+		resp = api.Settled(&r, e)
 		switch {
 		case e.Class == connectors.ClassCursor:
 			page.Calls += e.Calls
 			if w.resume() {
 				continue
 			}
-			page.Response = *answeredTo(&r, e)
-			page.Error = reasonRefused
-			return w.end(page, &connectors.Failure{Code: reasonRefused, Message: "page tokens are refused again and again: " + e.Message}), nil
-		case failed == nil:
+			page.Response = *api.AnswerIn(&r, e)
+			page.Error = api.ReasonRefused
+			return w.End(page, api.RefusedTokens(e)), nil
+		case resp == nil:
 			return nil, err
 		}
 		page.Calls += e.Calls
 		if connectors.RefusedBody(e) {
 			var smaller bool
-			if w.size, smaller = w.size.Smaller(size); smaller {
+			if w.Size, smaller = w.Size.Smaller(size); smaller {
 				continue
 			}
 			return w.skip(page, resp, e), nil
 		}
 		page.Response = *resp
-		if w.c.Kind == schemas.KindThread && resp.Error == "" && slices.Contains(goneThreads, failed.Code) {
-			failed = nil
+		if w.c.Kind == schemas.KindThread && resp.Error == "" && slices.Contains(goneThreads, e.Code) {
+			return w.End(page, nil), nil
 		}
-		return w.end(page, failed), nil
+		return w.End(page, failureOf(e)), nil
 	}
 }
 
 // resume leaves the page token behind. It reports false where that was done before and led no further.
 func (w *walk) resume() bool {
 	r := &w.refused
-	if w.at.Watermark > r.watermark || r.run > r.best {
+	if w.At.Watermark > r.watermark || r.run > r.best {
 		r.tries = 0
 	}
 	r.tries++
-	r.watermark, r.best, r.run = w.at.Watermark, max(r.best, r.run), 0
-	if r.tries > maxRefused {
+	r.watermark, r.best, r.run = w.At.Watermark, max(r.best, r.run), 0
+	if r.tries > api.MaxRefused {
 		return false
 	}
-	w.mark, w.guard = w.mark.restart(w.c.Kind, w.at.Watermark), connectors.Guard{}
+	w.mark, w.Guard = w.mark.restart(w.c.Kind, w.At.Watermark), api.Guard{}
 	return true
 }
 
@@ -359,27 +325,6 @@ func floorSeconds(t schemas.Millis) int64 {
 	return s
 }
 
-// settled gives the response and the failure of an error that is definitive or was given up; nil, nil where it is neither.
-func settled(r *connectors.Request, e *connectors.Error) (*connectors.Response, *connectors.Failure) {
-	resp := answeredTo(r, e)
-	switch e.Class {
-	case connectors.ClassItem, connectors.ClassContainer:
-	case connectors.ClassSticky:
-		resp.Error = givenUpSticky
-	case connectors.ClassUnknown:
-		resp.Error = givenUpUnknown
-	default:
-		return nil, nil
-	}
-	return resp, &connectors.Failure{Code: e.Code, Message: e.Message, Wide: isWide(e.Code)}
-}
-
-// answeredTo is the response in e, or one without a body where none came.
-func answeredTo(r *connectors.Request, e *connectors.Error) *connectors.Response {
-	if e.Response != nil {
-		resp := *e.Response
-		resp.Calls = e.Calls
-		return &resp
-	}
-	return &connectors.Response{Type: r.API, Request: r.Line(), Subject: r.Subject, Error: e.Code, Time: time.Now(), Calls: e.Calls}
+func failureOf(e *connectors.Error) *connectors.Failure {
+	return &connectors.Failure{Code: e.Code, Message: e.Message, Wide: isWide(e.Code)}
 }

@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/schemas"
 )
 
@@ -42,7 +43,7 @@ func (c *caller) withoutCards(ctx context.Context, r connectors.Request, token s
 	if r.API != schemas.FeishuMessagesGet || r.Query != contentQuery {
 		return resp, err
 	}
-	e := errorOf(err)
+	e := connectors.ErrorOf(err)
 	failed := e != nil && internal(e)
 	if err != nil && !failed {
 		return resp, err
@@ -53,12 +54,12 @@ func (c *caller) withoutCards(ctx context.Context, r connectors.Request, token s
 	r.Query = plainQuery
 	plain, other := c.attempt(ctx, &r, token)
 	if other == nil {
-		drop(ctx, e.Response)
+		api.Drop(ctx, e.Response)
 		plain.Calls++
 		return plain, nil
 	}
-	if o := errorOf(other); o != nil {
-		drop(ctx, o.Response)
+	if o := connectors.ErrorOf(other); o != nil {
+		api.Drop(ctx, o.Response)
 		e.Calls += o.Calls
 		return nil, e
 	}

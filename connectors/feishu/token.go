@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -176,8 +177,8 @@ func (c *caller) fetchToken(ctx context.Context) (string, time.Duration, error) 
 }
 
 func readToken(resp *connectors.Response) (string, time.Duration, error) {
-	p := parsers.Get().(*connectors.Parser)
-	defer parsers.Put(p)
+	p := decode.Borrow()
+	defer p.Return()
 	v, err := p.Parse(resp.Body)
 	token, _ := v.Get("tenant_access_token").Str()
 	if err != nil || token == "" {

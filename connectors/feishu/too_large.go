@@ -1,37 +1,23 @@
 package feishu
 
 import (
-	"errors"
-
 	"chatlake/connectors"
-	"chatlake/schemas"
+	"chatlake/connectors/api"
 )
 
-// refuseBody keeps where the body of a list page leads that is not read. The platform writes has_more and
-// page_token before the items, as the vendor's samples do.
-func refuseBody(r *connectors.Request, body []byte, why error) error {
-	if r.API != schemas.FeishuMessagesList {
-		return why
-	}
-	return connectors.NewUnread(body, why, 0, "page_token")
-}
-
-// skip makes a page without a body for a message that cannot be read even alone, and steps over it by its page token, never
-// by time: nothing else may be left out with it. Where the token is not known the container fails.
+// skip makes a page without a body for a message that cannot be read even alone, and steps over it by its page token.
 func (w *walk) skip(page *connectors.Page, resp *connectors.Response, e *connectors.Error) *connectors.Page {
 	page.Response = *resp
-	var body *connectors.Unread
-	if !errors.As(e, &body) || body.Token == "" {
-		return w.end(page, &connectors.Failure{
-			Code: e.Code, Message: e.Message + ", for one message alone, and the page token that leads past it is not known",
-		})
+	token, failed := api.TokenPast(e)
+	if failed != nil {
+		return w.End(page, failed)
 	}
-	w.size = connectors.PageSize{}
-	if failed := w.memory.follow(&listing{token: body.Token, more: true}); failed != nil {
-		return w.end(page, failed)
+	w.Size = api.PageSize{}
+	if failed := w.memory.follow(&listing{token: token, more: true}); failed != nil {
+		return w.End(page, failed)
 	}
-	w.mark.Token = body.Token
+	w.mark.Token = token
 	w.refused.run++
-	w.advance(page)
+	w.Advance(page)
 	return page
 }

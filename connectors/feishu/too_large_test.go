@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/connectors/feishu"
 )
 
@@ -26,7 +27,7 @@ type giants struct {
 }
 
 var (
-	padding = strings.Repeat("x", connectors.MaxBody)
+	padding = strings.Repeat("x", api.MaxBody)
 	nesting = strings.Repeat("[", 1000) + strings.Repeat("]", 1000)
 )
 
@@ -76,7 +77,7 @@ func (g *giants) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (g *giants) source() *feishu.Source {
 	cfg := feishu.Config{AppID: appID, AppSecret: appSecret, BaseURL: "http://feishu.test", Client: &http.Client{Transport: g}}
-	return feishu.NewSource(connectors.Retry(feishu.NewCall(cfg), connectors.Policy{Unit: time.Microsecond}), appTenant)
+	return feishu.NewSource(api.Retry(feishu.NewCall(cfg), api.Policy{Unit: time.Microsecond}), appTenant)
 }
 
 // summary tells of each page what it shows: a message's number, or a reason where it shows none.

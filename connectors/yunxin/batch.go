@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/schemas"
 )
 
@@ -25,17 +26,23 @@ const (
 
 // tally is the cursor of a list of messages: which of its refs, by index, are still to be asked for.
 type tally struct {
-	Next  int   `json:"n,omitempty"` // the first that no call has asked for yet
-	Cuts  []int `json:"c,omitempty"` // where calls end because one that went further was refused, ascending
-	Alone []int `json:"a,omitempty"` // to be asked for alone
-	Again []int `json:"g,omitempty"` // to be asked for again in this round
-	Later []int `json:"l,omitempty"` // in the next
-	Round int   `json:"r,omitempty"`
-	Done  bool  `json:"d,omitempty"`
+	Next     int   `json:"n,omitempty"` // the first that no call has asked for yet
+	Cuts     []int `json:"c,omitempty"` // where calls end because one that went further was refused, ascending
+	Alone    []int `json:"a,omitempty"` // to be asked for alone
+	Again    []int `json:"g,omitempty"` // to be asked for again in this round
+	Later    []int `json:"l,omitempty"` // in the next
+	Round    int   `json:"r,omitempty"`
+	Finished bool  `json:"d,omitempty"` // nothing is left
 }
 
-func (t *tally) done() bool { return t.Done }
-func (t *tally) finish()    { *t = tally{Done: true} }
+// Done implements api.Mark.
+func (t *tally) Done() bool { return t.Finished }
+
+// Finish implements api.Mark.
+func (t *tally) Finish() { *t = tally{Finished: true} }
+
+// Cursor implements api.Mark.
+func (t *tally) Cursor() connectors.Cursor { return cursor(t) }
 
 // fits reports whether a cursor is one of n refs.
 func (t *tally) fits(n int) bool {
@@ -122,29 +129,29 @@ func newBatches(w *walk) {
 		seen[r.MessageID] = true
 	}
 	var t tally
-	if json.Unmarshal([]byte(w.at.Cursor), &t) == nil && t.fits(len(b.refs)) {
+	if json.Unmarshal([]byte(w.At.Cursor), &t) == nil && t.fits(len(b.refs)) {
 		*b.tally = t
 	}
-	w.mark, w.step = b.tally, b.next
+	w.Mark, w.Step = b.tally, b.next
 }
 
 // next makes calls until one gives a page: what is refused as a whole is asked for in smaller parts.
 func (b *batches) next(ctx context.Context) (*connectors.Page, error) {
 	page := &connectors.Page{}
-	if b.at.Pages == 0 && b.at.Cursor == "" {
+	if b.At.Pages == 0 && b.At.Cursor == "" {
 		for _, id := range b.bad {
 			page.Missing = append(page.Missing, b.missing(id, missingBadRef, "the message's id is not a whole number above 0 of 64 bits"))
 		}
 	}
 	for {
 		waits := b.Round
-		refs := b.take(len(b.refs), connectors.PageSize{}.Of(batchSize, b.at.Limit))
+		refs := b.take(len(b.refs), api.PageSize{}.Of(batchSize, b.At.Limit))
 		if refs == nil {
 			page.Response = b.nothing(reasonNoRefs)
-			return b.end(page, nil), nil
+			return b.End(page, nil), nil
 		}
 		if b.Round > waits {
-			if err := rest(ctx, b.s.unit<<min(b.Round, 10)); err != nil {
+			if err := api.Rest(ctx, b.s.unit<<min(b.Round, 10)); err != nil {
 				return nil, err
 			}
 		}
@@ -152,7 +159,7 @@ func (b *batches) next(ctx context.Context) (*connectors.Page, error) {
 		if err != nil {
 			parts, calls := false, 0
 			if len(refs) > 1 {
-				parts, calls = b.others(ctx, errorOf(err))
+				parts, calls = b.others(ctx, connectors.ErrorOf(err))
 			}
 			if !parts {
 				return nil, err
@@ -227,9 +234,9 @@ func (b *batches) follow(ctx context.Context, page *connectors.Page, refs []int)
 // pass makes page the last one where nothing is left, else steps ahead.
 func (b *batches) pass(page *connectors.Page) *connectors.Page {
 	if len(b.left(len(b.refs))) == 0 {
-		return b.end(page, nil)
+		return b.End(page, nil)
 	}
-	b.advance(page)
+	b.Advance(page)
 	return page
 }
 
@@ -248,7 +255,7 @@ func (b *batches) refused(page *connectors.Page, refs []int, why *connectors.Err
 		page.Missing = append(page.Missing, b.missing(b.refs[i].MessageID, class, why.Message))
 	}
 	if whole && (b.c.Cause != schemas.CauseLookup || page.Error != "") {
-		return b.end(page, failureOf(why))
+		return b.End(page, failureOf(why))
 	}
 	return b.pass(page)
 }

@@ -3,26 +3,31 @@
 package yunxin
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
+	"chatlake/schemas"
 )
 
 // Defaults of Config.
 const (
 	DefaultBaseURL    = "https://open.yunxinapi.com" // Singapore: https://open-sg.yunxinapi.com
 	DefaultAPIVersion = "v2"
+)
+
+// What the API's address is set by, for errors; where an answer is none of the platform's, the version may be wrong, too.
+const (
+	baseSetting     = "YUNXIN_BASE_URL"
+	addressSettings = "YUNXIN_BASE_URL and YUNXIN_API_VERSION"
 )
 
 // attemptTimeout bounds one attempt, from the first byte sent to the last byte read.
@@ -45,7 +50,7 @@ type Config struct {
 	// Transport makes requests for merged files. It is copied, and its dialing replaced by one that refuses private
 	// addresses. nil: one that honours HTTPS_PROXY and trusts RootCAs.
 	Transport *http.Transport
-	// RootCAs are the authorities that a client or transport of our own trusts, see connectors.Trust; nil: the system's.
+	// RootCAs are the authorities that a client or transport of our own trusts, see api.Trust; nil: the system's.
 	RootCAs *x509.CertPool
 	Logger  *slog.Logger // nil: none
 }
@@ -66,9 +71,8 @@ func (c Config) Validate() error {
 	if c.BaseURL == "" {
 		return nil
 	}
-	u, err := url.Parse(c.BaseURL)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-		return errors.New("YUNXIN_BASE_URL is not an address like " + DefaultBaseURL)
+	if !api.IsBase(c.BaseURL) {
+		return errors.New(baseSetting + " is not an address like " + DefaultBaseURL)
 	}
 	return nil
 }
@@ -84,8 +88,7 @@ func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // caller makes calls of one app.
 type caller struct {
-	client         *http.Client
-	base, agent    string
+	host           api.Host
 	appKey, secret string
 	log            *slog.Logger
 	taken          acceptance
@@ -93,24 +96,19 @@ type caller struct {
 
 // NewCall gives signed calls of the app's API. Each is one attempt; one more where the signature was refused in so many
 // words, and one more to learn whether a refusal is about the request or about the signature, as Calls of its outcome
-// tells. Waiting and trying again are for connectors.Pace and connectors.Retry: each attempt has a nonce, a time, a
+// tells. Waiting and trying again are for api.Pace and api.Retry: each attempt has a nonce, a time, a
 // checksum and a trace id of its own. Bodies come back as they were sent. Errors are *connectors.Error, classed by endpoint
 // and code, or ctx's; they hold neither the secret nor a signature.
 func NewCall(cfg Config) connectors.Call {
-	base := cfg.BaseURL
-	if base == "" {
-		base = DefaultBaseURL
-	}
 	log := cfg.Logger
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	client := cfg.Client
-	if client == nil {
-		client = &http.Client{Transport: connectors.TrustingTransport(cfg.RootCAs)}
-	}
 	c := &caller{
-		client: connectors.APIClient(client), base: strings.TrimRight(base, "/"), agent: cfg.ConnectorVersion,
+		host: api.Host{
+			Client: api.ClientOr(cfg.Client, cfg.RootCAs), Base: cmp.Or(cfg.BaseURL, DefaultBaseURL), Agent: cfg.ConnectorVersion,
+			Setting: baseSetting, Fine: codeFine, ListAPI: schemas.YunxinMessagesList, NextPage: "next_token",
+		},
 		appKey: cfg.AppKey, secret: cfg.AppSecret, log: log.With("app", cfg.AppKey),
 		taken: acceptance{turn: make(chan struct{}, 1)},
 	}
@@ -155,27 +153,16 @@ type try struct {
 
 // attempt signs a request, sends it once and reads its answer. It returns an error where ctx is done.
 func (c *caller) attempt(ctx context.Context, r *connectors.Request) (*try, error) {
-	address := c.base + r.Path
-	if r.Query != "" {
-		address += "?" + r.Query
-	}
 	limited, cancel := context.WithTimeout(ctx, attemptTimeout)
 	defer cancel()
 	t := &try{signed: time.Now(), resp: &connectors.Response{Type: r.API, Request: r.Line(), Subject: r.Subject}}
-	req, err := http.NewRequestWithContext(limited, r.Method, address, bytes.NewReader(r.Body))
-	if err != nil {
-		t.err = &connectors.Error{Class: connectors.ClassFatal, API: r.API, Message: "YUNXIN_BASE_URL or the request's path is not an address"}
+	req, wrong := c.host.NewRequest(limited, r, r.Body)
+	if wrong != nil {
+		t.err = wrong
 		return t, nil
 	}
-	req.Header.Set("Accept", "application/json")
-	if c.agent != "" {
-		req.Header.Set("User-Agent", c.agent)
-	}
-	if len(r.Body) > 0 {
-		req.Header.Set("Content-Type", "application/json; charset=utf-8")
-	}
 	checksum := c.sign(req.Header, t.signed)
-	a := connectors.Exchange(c.client, req)
+	a := api.Exchange(c.host.Client, req)
 	if ctx.Err() != nil && a.Err != nil {
 		return nil, ctx.Err()
 	}
@@ -193,33 +180,19 @@ func (c *caller) attempt(ctx context.Context, r *connectors.Request) (*try, erro
 }
 
 // judge fills in the answer's code and verdict and gives the error that it means, nil where all is well.
-func (c *caller) judge(r *connectors.Request, a *connectors.Reply, t *try, checksum string) *connectors.Error {
-	if a.TooLarge {
-		t.resp.Body = nil // a part of a body is no body
-		if !a.Object() {
-			return unreadable(a)
-		}
-		t.resp.Error = connectors.CodeTooLarge
-		return &connectors.Error{
-			Class: connectors.ClassItem, Code: connectors.CodeTooLarge, Message: "the body is refused", Err: refuseBody(r, a.Body, connectors.ErrTooLarge),
-		}
-	}
-	if a.Err != nil {
+func (c *caller) judge(r *connectors.Request, a *api.Reply, t *try, checksum string) *connectors.Error {
+	if a.Err != nil && !a.TooLarge {
 		return c.broken(a, checksum)
 	}
-	p := parsers.Get().(*connectors.Parser)
-	defer parsers.Put(p)
-	envelope, err := p.Parse(a.Body)
-	if err != nil && json.Valid(a.Body) {
-		// It came whole, beyond what the parser takes, and would come so again: asking for ever would hold up the container.
-		t.resp.Error = connectors.CodeTooComplex
-		return &connectors.Error{Class: connectors.ClassItem, Code: connectors.CodeTooComplex, Message: "the body is refused", Err: refuseBody(r, a.Body, err)}
-	}
-	code, ok := envelope.Get("code").Int()
-	if err != nil || !ok {
+	envelope, refused, strange := c.host.Open(r, a, t.resp)
+	defer envelope.Close()
+	switch {
+	case strange:
 		return unreadable(a)
+	case refused != nil:
+		return refused
 	}
-	t.resp.Code = strconv.FormatInt(code, 10)
+	code := envelope.Code
 	msg, _ := envelope.Get("msg").Str()
 	if msg == "" {
 		msg, _ = envelope.Get("desc").Str()
@@ -230,9 +203,9 @@ func (c *caller) judge(r *connectors.Request, a *connectors.Reply, t *try, check
 	}
 	e := &connectors.Error{Class: t.verdict.class, Code: t.resp.Code, Message: t.verdict.means}
 	if code == codeFine {
-		e.Code = statusCode(a.Status)
+		e.Code = api.StatusCode(a.Status)
 		if e.Code == connectors.CodeRedirect {
-			_, e.Message = a.Strange("YUNXIN_BASE_URL and YUNXIN_API_VERSION")
+			_, e.Message = a.Strange(addressSettings)
 		}
 	}
 	if t.verdict.trust == signatureRefused || t.verdict.trust == signatureDoubted {
@@ -247,7 +220,7 @@ func (c *caller) judge(r *connectors.Request, a *connectors.Reply, t *try, check
 
 // broken is the error of an answer that did not come, or not whole. It keeps the words of the cause only: those may have to be
 // redacted, and an attempt that ran out of its own time must not look like the caller's context.
-func (c *caller) broken(a *connectors.Reply, checksum string) *connectors.Error {
+func (c *caller) broken(a *api.Reply, checksum string) *connectors.Error {
 	e := &connectors.Error{Class: connectors.ClassUnavailable}
 	if a.Status == http.StatusTooManyRequests {
 		e.Class = connectors.ClassThrottled
@@ -266,9 +239,9 @@ func (c *caller) broken(a *connectors.Reply, checksum string) *connectors.Error 
 }
 
 // unreadable is the error of a body that is not the platform's envelope, such as a gateway's page in HTML.
-func unreadable(a *connectors.Reply) *connectors.Error {
+func unreadable(a *api.Reply) *connectors.Error {
 	e := &connectors.Error{Class: connectors.ClassUnavailable}
-	e.Code, e.Message = a.Strange("YUNXIN_BASE_URL and YUNXIN_API_VERSION")
+	e.Code, e.Message = a.Strange(addressSettings)
 	if v := classifyStatus(a.Status); v.class == connectors.ClassThrottled {
 		e.Class, e.Message = v.class, v.means
 	}
@@ -278,7 +251,7 @@ func unreadable(a *connectors.Reply) *connectors.Error {
 
 // reset is how long to wait. A throttled API is blocked for a while whose length is documented for sending only, where it
 // is a minute; only a gateway tells it.
-func reset(class connectors.Class, a *connectors.Reply) time.Duration {
+func reset(class connectors.Class, a *api.Reply) time.Duration {
 	switch class {
 	case connectors.ClassThrottled:
 		if a.Status == http.StatusTooManyRequests && a.RetryAfter() > 0 {
@@ -317,5 +290,3 @@ func logID(h http.Header) string {
 	}
 	return ""
 }
-
-var parsers = sync.Pool{New: func() any { return new(connectors.Parser) }}

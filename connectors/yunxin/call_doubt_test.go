@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/connectors/yunxin"
 	"chatlake/schemas"
 )
@@ -281,8 +282,8 @@ func TestThrottlingPausesTheAPI(t *testing.T) {
 			}
 			io.WriteString(w, fineBody)
 		})
-		pacer := connectors.NewPacer(map[string]connectors.Quota{schemas.YunxinMessagesList: {PerSecond: 50}})
-		call := connectors.Retry(connectors.Pace(yunxin.NewCall(f.config()), pacer), connectors.Policy{Pacer: pacer})
+		pacer := api.NewPacer(map[string]connectors.Quota{schemas.YunxinMessagesList: {PerSecond: 50}})
+		call := api.Retry(api.Pace(yunxin.NewCall(f.config()), pacer), api.Policy{Pacer: pacer})
 		began := time.Now()
 		done := make(chan error)
 		for range 2 {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 )
 
 // Checksum is what a request is signed with: lower-case hex SHA-1 over secret, nonce and time, which is Unix seconds in
@@ -48,7 +49,7 @@ func random() string {
 const tolerated = 2 * time.Minute
 
 // skew tells how far this machine's clock is from the platform's, as its answer tells the time, "" where that is near.
-func skew(a *connectors.Reply) string {
+func skew(a *api.Reply) string {
 	theirs, err := http.ParseTime(a.Header.Get("Date"))
 	if err != nil {
 		return ""
@@ -81,7 +82,7 @@ func (p *acceptance) note(r *connectors.Request, t *try) {
 	if t.signed.After(p.signed) {
 		p.signed = t.signed
 	}
-	if t.err == nil && !hasPageToken(r) { // page tokens do not last
+	if t.err == nil && !api.HasPageToken(r) { // page tokens do not last
 		p.known = r
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/connectors/yunxin"
 	"chatlake/schemas"
 )
@@ -88,7 +89,7 @@ func TestEachAttemptIsSignedAnew(t *testing.T) {
 			}
 			io.WriteString(w, fineBody)
 		})
-		resp, err := connectors.Retry(f.call(), connectors.Policy{})(t.Context(), listRequest)
+		resp, err := api.Retry(f.call(), api.Policy{})(t.Context(), listRequest)
 		if err != nil || resp.Calls != 4 {
 			t.Fatalf("%+v, %v", resp, err)
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/schemas"
 )
 
@@ -186,7 +187,7 @@ func badRequest(r *connectors.Request, msg string) verdict {
 	case names(msg, signatureWords):
 		return verdict{connectors.ClassFatal, remedySignature, signatureRefused}
 	}
-	if hasPageToken(r) {
+	if api.HasPageToken(r) {
 		// Nothing is lost by asking without it, and that answer tells more.
 		return verdict{connectors.ClassCursor, "the page token is refused", signatureUnknown}
 	}
@@ -215,24 +216,6 @@ func (v verdict) passing() bool {
 
 // classifyStatus is the class of an answer without a code that says what is wrong.
 func classifyStatus(status int) verdict {
-	switch {
-	case status >= 200 && status < 300:
-		return verdict{}
-	case status == http.StatusTooManyRequests:
-		return verdict{class: connectors.ClassThrottled, means: "too many calls"}
-	case status >= 300 && status < 400:
-		return verdict{class: connectors.ClassUnavailable, means: "the answer is a redirect, which is not followed; check YUNXIN_BASE_URL"}
-	default:
-		return verdict{class: connectors.ClassUnavailable, means: "HTTP status " + strconv.Itoa(status)}
-	}
+	v := api.OfStatus(status, baseSetting)
+	return verdict{class: v.Class, means: v.Means}
 }
-
-// statusCode is chatlake's code for an answer that has only an HTTP status.
-func statusCode(status int) string {
-	if status >= 300 && status < 400 {
-		return connectors.CodeRedirect
-	}
-	return "http_" + strconv.Itoa(status)
-}
-
-func hasPageToken(r *connectors.Request) bool { return strings.Contains("&"+r.Query, "&page_token=") }

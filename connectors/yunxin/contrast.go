@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/schemas"
 )
 
@@ -20,45 +21,12 @@ func (w *walk) batch(body []byte) connectors.Request {
 	return connectors.Request{API: schemas.YunxinMessagesBatch, Method: http.MethodPost, Path: w.path + "/batch_messages", Body: body}
 }
 
-// contrast makes a call. Where an internal error of a batch does not say whether it is about the messages that were asked
-// for or about the platform, it asks for a message that does not exist, and then once more for those: if only they fail,
-// connectors.Retry makes the error ClassSticky. It does so too while the API is out: a few batches that always fail look like
-// an outage, and only one that does not fail ends it.
+// contrast makes a call, for a batch as api.Contrast against one that asks for a message that does not exist.
 func (w *walk) contrast(ctx context.Context, r connectors.Request) (*connectors.Response, error) {
-	resp, err := w.s.call(ctx, r)
-	e := errorOf(err)
-	if e == nil || !e.Sticky && !e.Out || r.API != schemas.YunxinMessagesBatch {
-		return resp, err
+	if r.API != schemas.YunxinMessagesBatch {
+		return w.s.call(ctx, r)
 	}
-	calls := e.Calls
-	other := w.batch([]byte(noMessage))
-	answer, failed := w.s.call(connectors.WithProbe(ctx, connectors.ScopeOf(&other)), other)
-	switch o := errorOf(failed); {
-	case failed == nil:
-		calls += answer.Calls
-	case o == nil || o.Class == connectors.ClassFatal:
-		return nil, failed
-	case !o.Answers():
-		both := *e
-		both.Sticky, both.Calls = false, calls+o.Calls
-		both.Message += ", and about others too"
-		return nil, &both
-	default:
-		calls += o.Calls
-		answer = o.Response
-	}
-	drop(ctx, answer)
-	drop(ctx, e.Response)
-	if resp, err = w.s.call(ctx, r); err == nil {
-		resp.Calls += calls
-		return resp, nil
-	}
-	if e = errorOf(err); e != nil {
-		counted := *e
-		counted.Calls += calls
-		err = &counted
-	}
-	return nil, err
+	return api.Contrast(ctx, w.s.call, r, func() (connectors.Request, bool) { return w.batch([]byte(noMessage)), true })
 }
 
 // others reports whether batches are answered though one was not, for a reason that may lie in one of its messages: then the
@@ -76,14 +44,14 @@ func (w *walk) others(ctx context.Context, e *connectors.Error) (answered bool, 
 	}
 	answer, err := w.s.call(ctx, w.batch([]byte(noMessage)))
 	if err == nil {
-		drop(ctx, answer)
+		api.Drop(ctx, answer)
 		return true, e.Calls + answer.Calls
 	}
-	o := errorOf(err)
+	o := connectors.ErrorOf(err)
 	if o == nil || !o.Answers() {
 		return false, 0
 	}
-	drop(ctx, o.Response)
+	api.Drop(ctx, o.Response)
 	return true, e.Calls + o.Calls
 }
 
@@ -105,17 +73,17 @@ func (w *walk) accepted(ctx context.Context, r connectors.Request, e *connectors
 	answer, failed := w.s.call(ctx, connectors.Request{
 		API: schemas.YunxinMessagesList, Method: http.MethodGet, Path: w.s.path + url.PathEscape(stranger) + "/messages", Query: "begin_time=0&end_time=1&limit=1",
 	})
-	o := errorOf(failed)
+	o := connectors.ErrorOf(failed)
 	calls := e.Calls
 	switch {
 	case failed == nil:
 		calls += answer.Calls
-		drop(ctx, answer)
+		api.Drop(ctx, answer)
 	case o == nil:
 		return nil, failed
 	default:
 		calls += o.Calls
-		drop(ctx, o.Response)
+		api.Drop(ctx, o.Response)
 	}
 	refused := *e
 	switch {
@@ -126,9 +94,9 @@ func (w *walk) accepted(ctx context.Context, r connectors.Request, e *connectors
 		refused.Class, refused.Calls = connectors.ClassUnavailable, calls
 		return nil, &refused
 	}
-	drop(ctx, e.Response)
+	api.Drop(ctx, e.Response)
 	resp, err := w.s.call(ctx, r)
-	again := errorOf(err)
+	again := connectors.ErrorOf(err)
 	switch {
 	case err == nil:
 		resp.Calls += calls
@@ -146,11 +114,4 @@ func (w *walk) accepted(ctx context.Context, r connectors.Request, e *connectors
 		refused.Class, refused.Message = v.class, v.means
 	}
 	return nil, &refused
-}
-
-// drop gives back the room of a body that no page keeps.
-func drop(ctx context.Context, resp *connectors.Response) {
-	if resp != nil {
-		connectors.AllowanceOf(ctx).Give(len(resp.Body))
-	}
 }

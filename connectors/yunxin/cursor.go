@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/schemas"
 )
 
@@ -60,20 +61,26 @@ type windows struct {
 	Seen  *span  `json:"n,omitempty"`
 	// Edge is the millisecond at which the page before the token ended, and Tied that page's messages in it. The page that
 	// the token leads to should show more of it, else Check says that the millisecond has to be read from its other end.
-	Edge  schemas.Millis `json:"e,omitempty"`
-	Tied  []string       `json:"i,omitempty"`
-	Check bool           `json:"c,omitempty"`
-	Done  bool           `json:"d,omitempty"`
+	Edge     schemas.Millis `json:"e,omitempty"`
+	Tied     []string       `json:"i,omitempty"`
+	Check    bool           `json:"c,omitempty"`
+	Finished bool           `json:"d,omitempty"` // nothing is left
 }
 
-func (m *windows) done() bool { return m.Done }
-func (m *windows) finish()    { *m = windows{Done: true} }
+// Done implements api.Mark.
+func (m *windows) Done() bool { return m.Finished }
+
+// Finish implements api.Mark.
+func (m *windows) Finish() { *m = windows{Finished: true} }
+
+// Cursor implements api.Mark.
+func (m *windows) Cursor() connectors.Cursor { return cursor(m) }
 
 // windowsOf reads a cursor. One that this source did not write is as good as none: reading starts anew, and what overlaps is
 // recognised.
 func windowsOf(c connectors.Cursor) *windows {
 	m := &windows{}
-	if c == "" || json.Unmarshal([]byte(c), m) != nil || !m.Done && m.Begun && len(m.Open) == 0 && !m.Check {
+	if c == "" || json.Unmarshal([]byte(c), m) != nil || !m.Finished && m.Begun && len(m.Open) == 0 && !m.Check {
 		return &windows{}
 	}
 	return m
@@ -272,42 +279,18 @@ func (m *windows) hold(l *listing) {
 	}
 }
 
-// The most that is done without progress, and the reasons of containers that end for it.
-const (
-	maxStale   = 50 // pages in a row that show no id which the page before did not show
-	maxRefused = 3  // page tokens refused in a row within a window
+// reasonTies is why a container ends where more messages share a millisecond than can be shown.
+const reasonTies = "ties_unproven"
 
-	reasonRepeated = "token_repeated"
-	reasonStale    = "no_progress"
-	reasonMissing  = "token_missing"
-	reasonRefused  = "token_refused"
-	reasonTooLong  = "token_too_long"
-	reasonTies     = "ties_unproven"
-
-	maxToken = 8 << 10 // bytes; it goes into an address, a header and a checkpoint
-)
-
-// memory is what a walk keeps in Position.Memory: what it has seen since the last start or resumption. It is a value that
-// no later page changes, so that a page may be read again from the position before it.
+// memory is what a walk keeps in Position.Memory.
 type memory struct {
-	guard   connectors.Guard
+	api.Trail
 	refused int // page tokens, in the window that is read
-	size    connectors.PageSize
 }
 
-// token looks at a page token that is to be followed, and gives the reason why it must not be, or nil.
-func (m *memory) token(token string) *connectors.Failure {
-	switch {
-	case token == "":
-		return &connectors.Failure{Code: reasonMissing, Message: "the platform says that there is more in one millisecond but gives no page token"}
-	case len(token) > maxToken:
-		return &connectors.Failure{Code: reasonTooLong, Message: "the platform gives a page token that is too long to be one"}
-	}
-	var seen bool
-	if m.guard, seen = m.guard.Token(token); seen {
-		return &connectors.Failure{Code: reasonRepeated, Message: "the platform gives a page token that it gave before"}
-	}
-	return nil
+// follows looks at a page token that is to be followed, and gives the reason why it must not be, or nil.
+func (m *memory) follows(token string) *connectors.Failure {
+	return m.Trail.Token(token, " in one millisecond")
 }
 
 // page looks at the ids of a page after which there is more to read.
@@ -316,9 +299,5 @@ func (m *memory) page(l *listing) *connectors.Failure {
 	for i := range l.items {
 		ids[i] = l.items[i].id
 	}
-	var stale int
-	if m.guard, stale = m.guard.Page(ids); stale >= maxStale {
-		return &connectors.Failure{Code: reasonStale, Message: "50 pages in a row showed nothing new"}
-	}
-	return nil
+	return m.Page(ids)
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -34,7 +35,9 @@ type Decoder struct{ r reader }
 var _ connectors.Decoder = (*Decoder)(nil)
 
 // NewDecoder returns a decoder of yunxin.im.v2.messages.list, yunxin.im.v2.messages.batch and yunxin.merged.file pages.
-func NewDecoder() *Decoder { return &Decoder{} }
+func NewDecoder() *Decoder {
+	return &Decoder{reader{listed: decode.Pointers{List: "/data/items"}, batched: decode.Pointers{List: "/data/success_list"}}}
+}
 
 // Decode replaces what out holds by what pages say, see connectors.Decoder.
 //
@@ -51,19 +54,19 @@ func (d *Decoder) Decode(pages []schemas.Page, out *connectors.Decoded) {
 
 // reader is what a Decoder works with.
 type reader struct {
-	connectors.Draft
-	envelope connectors.Parser            // the page
-	line     connectors.Parser            // a single item, or a line of a file
-	nested   [maxNested]connectors.Parser // strings that hold JSON, see open
-	used     int                          // how many of nested are being read
-	most     int                          // how many were at the same time
-	small    connectors.Parser            // the request of a page
-	expander connectors.Expander
-	pointers []string // "/data/items/N"
-	record   []byte   // scratch for record ids
-	buf      []byte   // scratch for raw values
-	day      int64    // of date, in days since 1970
-	date     string
+	decode.Draft
+	envelope decode.Parser            // the page
+	line     decode.Parser            // a single item, or a line of a file
+	nested   [maxNested]decode.Parser // strings that hold JSON, see open
+	used     int                      // how many of nested are being read
+	most     int                      // how many were at the same time
+	small    decode.Parser            // the request of a page
+	expander decode.Expander
+	listed   decode.Pointers // of a history
+	batched  decode.Pointers // of messages asked for by id
+	dates    decode.Dates
+	record   []byte // scratch for record ids
+	buf      []byte // scratch for raw values
 
 	files  map[string]*file // by subject and URL
 	budget int64            // bytes of files that may still be laid out, see maxRepeated
@@ -73,37 +76,35 @@ type reader struct {
 
 	no     int // of the page in its group
 	page   *schemas.Page
-	at     place
-	list   string          // name of the array of messages in data
-	raws   [][]byte        // its elements as they were sent, once they were asked for
-	here   string          // pointer of the current item or line
-	fwd    *forwarded      // what the current message forwards, nil where it is no merged forward
-	raw    connectors.JSON // what the current attachment keeps under raw beside other keys
-	levels int             // of messages within messages that are being read
+	at     scope
+	list   string           // name of the array of messages in data
+	items  *decode.Pointers // of its elements
+	raws   [][]byte         // its elements as they were sent, once they were asked for
+	here   string           // pointer of the current item or line
+	fwd    *forwarded       // what the current message forwards, nil where it is no merged forward
+	raw    decode.JSON      // what the current attachment keeps under raw beside other keys
+	levels int              // of messages within messages that are being read
 }
 
-// place is what a page's header says of its messages.
-type place struct {
-	tenant       string
-	conversation string // canonical: p2p:a:b, team:1 or super:2
-	kind         string // a ConversationKind
-	left, right  string // the two accounts of a p2p conversation, or the team's id
-	recordPrefix string // <platform>/<tenant>/
-	app          string
-	rank         connectors.SourceRank
+// scope is what a page's keys say of its messages. Its Conversation is canonical: p2p:a:b, team:1 or super:2.
+type scope struct {
+	decode.Scope
+	kind        string // a ConversationKind
+	left, right string // the two accounts of a p2p conversation, or the team's id
+	rank        connectors.SourceRank
 }
 
 func (r *reader) decode(no int, page *schemas.Page, out *connectors.Decoded) {
-	list := ""
+	list, items := "", &r.listed
 	switch page.Type {
 	case schemas.YunxinMessagesList:
 		list = "items"
 	case schemas.YunxinMessagesBatch:
-		list = "success_list"
+		list, items = "success_list", &r.batched
 	case schemas.YunxinMergedFile:
 		return
 	}
-	at, ok := placeOf(page)
+	at, ok := scopeOf(page)
 	switch {
 	case !ok:
 		fail(out, no, "", classBadKey, "container and conversation of the page are no keys of "+schemas.Yunxin)
@@ -115,7 +116,7 @@ func (r *reader) decode(no int, page *schemas.Page, out *connectors.Decoded) {
 	if at.kind != schemas.ConversationUnknown {
 		out.ConversationKind = at.kind
 	}
-	r.no, r.page, r.at, r.list, r.raws = no, page, at, list, nil
+	r.no, r.page, r.at, r.list, r.items, r.raws = no, page, at, list, items, nil
 	r.Inspect(page.Body)
 	if page.Error == "" && fine(page.Code) && len(page.Body) > 0 {
 		r.messages(out)
@@ -126,7 +127,7 @@ func (r *reader) decode(no int, page *schemas.Page, out *connectors.Decoded) {
 
 // release lets go of the pages.
 func (r *reader) release() {
-	r.page, r.raws, r.M, r.fwd, r.raw = nil, nil, nil, nil, connectors.JSON{}
+	r.page, r.raws, r.M, r.fwd, r.raw = nil, nil, nil, nil, decode.JSON{}
 	clear(r.files)
 	clear(r.expanded)
 	if r.most > keptNested {
@@ -145,24 +146,16 @@ func fail(out *connectors.Decoded, page int, pointer, class, message string) {
 	out.Failed = append(out.Failed, connectors.Failed{Page: page, Pointer: pointer, Class: class, Message: message})
 }
 
-// placeOf reads a page's keys.
-func placeOf(page *schemas.Page) (place, bool) {
-	var p place
-	container := strings.SplitN(string(page.Container), "/", 4)
-	conversation := strings.SplitN(string(page.Conversation), "/", 3)
-	if len(container) != 4 || len(conversation) != 3 || container[0] != schemas.Yunxin || conversation[0] != schemas.Yunxin ||
-		container[1] != conversation[1] || container[1] == "" || conversation[2] == "" {
+// scopeOf reads a page's keys.
+func scopeOf(page *schemas.Page) (p scope, ok bool) {
+	if p.Scope, ok = decode.ScopeOf(schemas.Yunxin, page); !ok {
 		return p, false
 	}
-	p.tenant, _ = connectors.Valid(schemas.Unpart(container[1]))
-	p.conversation, _ = connectors.Valid(schemas.Unpart(conversation[2]))
-	p.recordPrefix = schemas.Part(schemas.Yunxin) + "/" + schemas.Part(p.tenant) + "/"
-	p.app, _ = connectors.Valid(page.AppID)
 	p.rank = connectors.FromOther
 	if page.Type == schemas.YunxinMessagesList {
 		p.rank = connectors.FromList
 	}
-	kind, rest, _ := strings.Cut(p.conversation, ":")
+	kind, rest, _ := strings.Cut(p.Conversation, ":")
 	switch kind {
 	case "p2p":
 		p.kind = schemas.ConversationP2P
@@ -185,7 +178,7 @@ func (r *reader) messages(out *connectors.Decoded) {
 		r.salvage(out, err)
 		return
 	}
-	if root.Kind() != connectors.Object {
+	if root.Kind() != decode.Object {
 		fail(out, r.no, "", classUnreadable, "body is "+root.Kind().String()+", not an object")
 		return
 	}
@@ -198,17 +191,17 @@ func (r *reader) messages(out *connectors.Decoded) {
 	data := r.openOr(root.Get("data"))
 	items := r.openOr(data.Get(r.list))
 	switch {
-	case data.Told() && data.Kind() != connectors.Object:
+	case data.Told() && data.Kind() != decode.Object:
 		fail(out, r.no, "", classUnreadable, "data is "+data.Kind().String()+", not an object")
 		return
-	case items.Told() && items.Kind() != connectors.Array:
+	case items.Told() && items.Kind() != decode.Array:
 		fail(out, r.no, "", classUnreadable, "data."+r.list+" is "+items.Kind().String()+", not an array")
 		return
 	case items.Len() > maxPageItems:
 		fail(out, r.no, "", classUnreadable, "data."+r.list+" has more than "+strconv.Itoa(maxPageItems)+" items")
 		return
 	}
-	if r.page.Type == schemas.YunxinMessagesList && items.Kind() == connectors.Absent && (holds(data) || !data.Told() && holds(root)) {
+	if r.page.Type == schemas.YunxinMessagesList && items.Kind() == decode.Absent && (holds(data) || !data.Told() && holds(root)) {
 		fail(out, r.no, "", classUnreadable, "data has no "+r.list+", but something else")
 		return
 	}
@@ -225,9 +218,9 @@ func (r *reader) messages(out *connectors.Decoded) {
 
 // holds reports whether some field of an object is a list or an object that is not empty: what an answer without messages
 // has not.
-func holds(v connectors.JSON) bool {
+func holds(v decode.JSON) bool {
 	for _, e := range v.Fields() {
-		if e.Len() > 0 || e.Kind() == connectors.Object && !isEmpty(e) {
+		if e.Len() > 0 || e.Kind() == decode.Object && !isEmpty(e) {
 			return true
 		}
 	}
@@ -237,7 +230,7 @@ func holds(v connectors.JSON) bool {
 // salvage decodes, one by one, the items of a page that is not JSON as a whole, so that one broken item does not take
 // the others with it.
 func (r *reader) salvage(out *connectors.Decoded, whole error) {
-	items, ok := connectors.SplitArray(r.page.Body, maxPageItems, "data", r.list)
+	items, ok := decode.SplitArray(r.page.Body, maxPageItems, "data", r.list)
 	if !ok || len(items) == 0 {
 		fail(out, r.no, "", classUnreadable, "body is "+whole.Error())
 		return
@@ -248,13 +241,13 @@ func (r *reader) salvage(out *connectors.Decoded, whole error) {
 		// The lines of a file that the item names are read by the same parser, when the item is done with.
 		item, err := r.ParseBytes(&r.line, b)
 		if err != nil {
-			fail(out, r.no, r.pointer(i), classBadItem, "item is "+err.Error())
+			fail(out, r.no, r.items.At(i), classBadItem, "item is "+err.Error())
 			continue
 		}
 		r.used = 0
 		r.reading(out, item, i)
 	}
-	if failed, found := connectors.Field(r.page.Body, "data", "failed_list"); found && r.page.Type == schemas.YunxinMessagesBatch {
+	if failed, found := decode.Field(r.page.Body, "data", "failed_list"); found && r.page.Type == schemas.YunxinMessagesBatch {
 		if v, err := r.ParseBytes(&r.line, failed); err == nil {
 			r.answers(out, v, out.Readings[first:])
 		}
@@ -262,12 +255,12 @@ func (r *reader) salvage(out *connectors.Decoded, whole error) {
 }
 
 // reading decodes item i of the page, and what stands in it where it is a merged forward.
-func (r *reader) reading(out *connectors.Decoded, item connectors.JSON, i int) {
-	if item.Kind() != connectors.Object {
+func (r *reader) reading(out *connectors.Decoded, item decode.JSON, i int) {
+	if item.Kind() != decode.Object {
 		item = r.openOr(item)
 	}
-	if item.Kind() != connectors.Object {
-		fail(out, r.no, r.pointer(i), classBadItem, "item is "+item.Kind().String()+", not an object")
+	if item.Kind() != decode.Object {
+		fail(out, r.no, r.items.At(i), classBadItem, "item is "+item.Kind().String()+", not an object")
 		return
 	}
 	n := len(out.Readings)
@@ -281,15 +274,15 @@ func (r *reader) reading(out *connectors.Decoded, item connectors.JSON, i int) {
 	m.MessageID = r.serverID(f.serverID, "message_id")
 	if m.MessageID == "" {
 		out.Readings = out.Readings[:n]
-		fail(out, r.no, r.pointer(i), classMissingID, "item has no message_server_id")
+		fail(out, r.no, r.items.At(i), classMissingID, "item has no message_server_id")
 		return
 	}
-	f.at, r.here = i, r.pointer(i)
+	f.at, r.here = i, r.items.At(i)
 	r.message(&f, reading)
-	r.record = append(append(r.record[:0], r.at.recordPrefix...), m.MessageID...)
+	r.record = append(append(r.record[:0], r.at.RecordPrefix...), m.MessageID...)
 	m.RecordID = r.KeepBytes(r.record)
 	m.OccurredAt = m.CreatedAt
-	m.EventDate = r.dateOf(m.OccurredAt)
+	m.EventDate = r.dates.Of(m.OccurredAt)
 	m.Provenance.ItemPointer = r.here
 	m.Forward = schemas.Forward{Role: schemas.ForwardNone, Expansion: schemas.ExpansionNotApplicable}
 	if receiver, _ := f.receiver.Str(); !r.between(m.Sender.ID, receiver) {
@@ -322,36 +315,16 @@ func (r *reader) between(a, b string) bool {
 	return r.at.kind == schemas.ConversationP2P && (a == r.at.left && b == r.at.right || a == r.at.right && b == r.at.left)
 }
 
-// pointer is the JSON Pointer (RFC 6901) of item i.
-func (r *reader) pointer(i int) string {
-	if r.list != "items" || i >= 1000 {
-		return "/data/" + r.list + "/" + strconv.Itoa(i)
-	}
-	for n := len(r.pointers); n <= i; n++ {
-		r.pointers = append(r.pointers, "/data/items/"+strconv.Itoa(n))
-	}
-	return r.pointers[i]
-}
-
-// dateOf gives the UTC day of t; the messages of a page mostly share one.
-func (r *reader) dateOf(t schemas.Millis) string {
-	day := int64(t) / (24 * 60 * 60 * 1000)
-	if r.date == "" || day != r.day {
-		r.day, r.date = day, t.Date()
-	}
-	return r.date
-}
-
 // verbatim gives the text of the attachment of item i as it was sent, nil where it cannot be cut out.
 func (r *reader) verbatim(i int) []byte {
 	if r.raws == nil {
-		if r.raws, _ = connectors.SplitArray(r.page.Body, maxPageItems, "data", r.list); r.raws == nil {
+		if r.raws, _ = decode.SplitArray(r.page.Body, maxPageItems, "data", r.list); r.raws == nil {
 			r.raws = [][]byte{}
 		}
 	}
 	if i < 0 || i >= len(r.raws) {
 		return nil
 	}
-	raw, _ := connectors.Field(r.raws[i], "attachment")
+	raw, _ := decode.Field(r.raws[i], "attachment")
 	return raw
 }

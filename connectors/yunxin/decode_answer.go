@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -13,7 +14,7 @@ const reasonUnaccounted = "unaccounted"
 
 // answers reads what a batch page says of messages that it does not show. A code that may be another one later is an answer
 // only on the last page: before that the message is asked for again.
-func (r *reader) answers(out *connectors.Decoded, failed connectors.JSON, shown []connectors.Reading) {
+func (r *reader) answers(out *connectors.Decoded, failed decode.JSON, shown []connectors.Reading) {
 	seen := make(map[string]bool, len(shown)+failed.Len())
 	for i := range shown {
 		seen[shown[i].Message.MessageID] = true

@@ -3,7 +3,7 @@ package yunxin
 import (
 	"strings"
 
-	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -72,7 +72,7 @@ func (r *reader) contents(f *fields) {
 }
 
 // described reads a message of a type whose attachment says all, text being a note beside it.
-func (r *reader) described(kind int, f *fields, a connectors.JSON) {
+func (r *reader) described(kind int, f *fields, a decode.JSON) {
 	switch kind {
 	case typeImage:
 		r.media("image", f, a)
@@ -109,7 +109,7 @@ func (r *reader) described(kind int, f *fields, a connectors.JSON) {
 
 // beside adds the text beside what an attachment said, which no other field of the record holds. Clients write the same
 // there as a preview, too: that is left out.
-func (r *reader) beside(text connectors.JSON, said ...connectors.JSON) {
+func (r *reader) beside(text decode.JSON, said ...decode.JSON) {
 	for _, v := range said {
 		if a, ok := v.Str(); ok {
 			if b, _ := text.Str(); a == b {
@@ -123,7 +123,7 @@ func (r *reader) beside(text connectors.JSON, said ...connectors.JSON) {
 }
 
 // location reads a place: its name is the text.
-func (r *reader) location(a connectors.JSON) {
+func (r *reader) location(a decode.JSON) {
 	name := r.pick(a, "address", "title", "attachmentAddress")
 	latitude := r.pick(a, "latitude", "lat", "attachmentLatitude")
 	longitude := r.pick(a, "longitude", "lng", "attachmentLongitude")
@@ -136,12 +136,12 @@ func (r *reader) location(a connectors.JSON) {
 }
 
 // subtype reads sub_type, a number that is set where it is above 0.
-func (r *reader) subtype(v connectors.JSON) string {
+func (r *reader) subtype(v decode.JSON) string {
 	s := r.numeral(v, "message_subtype")
 	if s == "0" {
 		return ""
 	}
-	if len(s) > connectors.MaxID {
+	if len(s) > decode.MaxID {
 		r.Issue("message_subtype", schemas.IssueNulled, "is too long to be a type")
 		return ""
 	}
@@ -149,7 +149,7 @@ func (r *reader) subtype(v connectors.JSON) string {
 }
 
 // text reads the text of a text message; an empty one is one. The first server API kept it in the attachment.
-func (r *reader) text(v, a connectors.JSON) {
+func (r *reader) text(v, a decode.JSON) {
 	said := r.says(v)
 	if r.Text.Len() == 0 && !isEmpty(a) {
 		said = r.spoken(a, 0) || said
@@ -161,7 +161,7 @@ func (r *reader) text(v, a connectors.JSON) {
 }
 
 // tip reads the line that an app shows between messages: its text, else what its attachment says, which may be plain text.
-func (r *reader) tip(f *fields, a connectors.JSON) {
+func (r *reader) tip(f *fields, a decode.JSON) {
 	r.says(f.text)
 	if r.Text.Len() == 0 {
 		if !a.Told() {
@@ -177,9 +177,9 @@ func (r *reader) tip(f *fields, a connectors.JSON) {
 
 // says adds a text, or the inside of one that is {"msg":"…"}: so the first server API sends them, and some encode that once
 // more. What somebody typed may look alike, so the text as it was sent is kept. It reports whether there is a text.
-func (r *reader) says(v connectors.JSON) bool {
-	if v.Kind() == connectors.Object {
-		if msg := single(v, "msg"); msg.Kind() == connectors.String {
+func (r *reader) says(v decode.JSON) bool {
+	if v.Kind() == decode.Object {
+		if msg := single(v, "msg"); msg.Kind() == decode.String {
 			r.Issue("text", schemas.IssueCoerced, "is an object with the text in msg")
 			v = msg
 		}
@@ -197,7 +197,7 @@ func (r *reader) says(v connectors.JSON) bool {
 }
 
 // unwrapped gives the text of {"msg":"…"}, s itself where v is anything else.
-func (r *reader) unwrapped(v connectors.JSON, s string) string {
+func (r *reader) unwrapped(v decode.JSON, s string) string {
 	before := r.used
 	msg, isText := single(r.open(v), "msg").Str()
 	r.used = before // what was read is valid until the next string is opened
@@ -214,15 +214,15 @@ func wrapped(s string, first, last byte) bool {
 }
 
 // word gives a string or number as text, in the parser's memory.
-func (r *reader) word(v connectors.JSON) (s string, ok bool) {
+func (r *reader) word(v decode.JSON) (s string, ok bool) {
 	switch v.Kind() {
-	case connectors.String:
+	case decode.String:
 		s, _ = v.Str()
 		return r.Valid(s, "text"), true
-	case connectors.Number:
+	case decode.Number:
 		r.Issue("text", schemas.IssueCoerced, "holds a number in place of a string")
 		return string(v.AppendRaw(nil)), true
-	case connectors.Absent, connectors.Null:
+	case decode.Absent, decode.Null:
 		return "", false
 	default:
 		r.Issue("text", schemas.IssueNulled, "holds "+v.Kind().String()+" in place of a string")
@@ -231,7 +231,7 @@ func (r *reader) word(v connectors.JSON) (s string, ok bool) {
 }
 
 // row adds a line of text, nothing for an empty one.
-func (r *reader) row(v connectors.JSON) {
+func (r *reader) row(v decode.JSON) {
 	if s, _ := r.word(v); s != "" {
 		r.Text.Line()
 		r.Text.Add(s)
@@ -240,11 +240,11 @@ func (r *reader) row(v connectors.JSON) {
 
 // attachment keeps the attachment as the message's content and gives it without what it is wrapped in: an object or an array,
 // absent where there is none. Some senders write it as a string.
-func (r *reader) attachment(f *fields) connectors.JSON {
+func (r *reader) attachment(f *fields) decode.JSON {
 	v := f.attachment
-	r.raw = connectors.JSON{}
-	if connectors.Blank(v) {
-		return connectors.JSON{}
+	r.raw = decode.JSON{}
+	if decode.Blank(v) {
+		return decode.JSON{}
 	}
 	if f.inline {
 		return v // the content of the message that it stands in holds it
@@ -271,18 +271,18 @@ func (r *reader) attachment(f *fields) connectors.JSON {
 }
 
 // object gives an attachment that is to be an object, absent where it is not.
-func (r *reader) object(f *fields, a connectors.JSON) connectors.JSON {
-	if a.Kind() == connectors.Object || connectors.Blank(f.attachment) {
+func (r *reader) object(f *fields, a decode.JSON) decode.JSON {
+	if a.Kind() == decode.Object || decode.Blank(f.attachment) {
 		return a
 	}
 	r.Issue("attachments", schemas.IssueNulled, "attachment is no JSON object")
-	return connectors.JSON{}
+	return decode.JSON{}
 }
 
 // alone reports whether all other fields of an object are blank.
-func alone(v connectors.JSON, key string) bool {
+func alone(v decode.JSON, key string) bool {
 	for k, e := range v.Fields() {
-		if k != key && !connectors.Blank(e) {
+		if k != key && !decode.Blank(e) {
 			return false
 		}
 	}
@@ -290,9 +290,9 @@ func alone(v connectors.JSON, key string) bool {
 }
 
 // isEmpty reports whether v is an object that tells nothing.
-func isEmpty(v connectors.JSON) bool {
+func isEmpty(v decode.JSON) bool {
 	for range v.Fields() {
 		return false
 	}
-	return v.Kind() == connectors.Object
+	return v.Kind() == decode.Object
 }

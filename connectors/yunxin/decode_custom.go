@@ -3,7 +3,7 @@ package yunxin
 import (
 	"strings"
 
-	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -25,8 +25,8 @@ const (
 var payloadKeys = [...]string{"raw", "payload", "content", "data", "attach", "attachment", "mergedPayload", "mergedForwardData"}
 
 // custom reads {"type":…,"data":{…}}, whose type and fields say what it is.
-func (r *reader) custom(a, text connectors.JSON, subtype string) {
-	kind, payload := payloadOf(a, func(v connectors.JSON, _ int) connectors.JSON { return r.openObject(v) })
+func (r *reader) custom(a, text decode.JSON, subtype string) {
+	kind, payload := payloadOf(a, func(v decode.JSON, _ int) decode.JSON { return r.openObject(v) })
 	inner := typeOf(kind)
 	if subtype == "" {
 		subtype = r.subtype(kind)
@@ -52,7 +52,7 @@ func (r *reader) custom(a, text connectors.JSON, subtype string) {
 		} else {
 			r.beside(text, title, body)
 		}
-		r.EndText(title.Kind() == connectors.String || body.Kind() == connectors.String)
+		r.EndText(title.Kind() == decode.String || body.Kind() == decode.String)
 		return
 	case (inner == innerSticker || inner == innerChartlet) && has("chartlet", "catalog"):
 		r.M.ContentKind = schemas.ContentSticker
@@ -74,12 +74,12 @@ func (r *reader) custom(a, text connectors.JSON, subtype string) {
 }
 
 // hasText reports whether a payload of which no text was read has a field of text, itself or in an object within it.
-func hasText(payload connectors.JSON) bool {
-	if !connectors.Blank(payload.Get("text")) {
+func hasText(payload decode.JSON) bool {
+	if !decode.Blank(payload.Get("text")) {
 		return true
 	}
 	for _, v := range payload.Fields() {
-		if v.Kind() == connectors.Object && !connectors.Blank(v.Get("text")) {
+		if v.Kind() == decode.Object && !decode.Blank(v.Get("text")) {
 			return true
 		}
 	}
@@ -87,20 +87,20 @@ func hasText(payload connectors.JSON) bool {
 }
 
 // openObject is open for what is to be an object.
-func (r *reader) openObject(v connectors.JSON) connectors.JSON {
-	if v.Kind() == connectors.Object {
+func (r *reader) openObject(v decode.JSON) decode.JSON {
+	if v.Kind() == decode.Object {
 		return v
 	}
 	before := r.used
 	inner := r.open(v)
-	if inner.Kind() != connectors.Object {
+	if inner.Kind() != decode.Object {
 		r.used = before
-		return connectors.JSON{}
+		return decode.JSON{}
 	}
 	return inner
 }
 
-func (r *reader) sticker(payload connectors.JSON) {
+func (r *reader) sticker(payload decode.JSON) {
 	e := schemas.Attachment{AttachmentNo: 1, Kind: "sticker", FileKey: r.Optional(r.Str(payload.Get("chartlet"), "attachments.file_key"))}
 	if catalog := r.Str(payload.Get("catalog"), "attachments.attributes"); catalog != "" {
 		e.Attributes.Set("catalog", catalog)
@@ -109,9 +109,9 @@ func (r *reader) sticker(payload connectors.JSON) {
 }
 
 // typeOf gives the word of a type, which may be a number, also with blanks around it or zeros after a point.
-func typeOf(v connectors.JSON) string {
+func typeOf(v decode.JSON) string {
 	word := v.Word()
-	if v.Kind() == connectors.Number && word == "" {
+	if v.Kind() == decode.Number && word == "" {
 		word = string(v.AppendRaw(nil))
 	}
 	word = strings.TrimSpace(word)
@@ -123,12 +123,12 @@ func typeOf(v connectors.JSON) string {
 
 // isForward reports whether a payload is that of a merged forward: what its type says counts only with what a merged forward
 // has.
-func isForward(inner string, payload connectors.JSON) bool {
+func isForward(inner string, payload decode.JSON) bool {
 	within, url := payload.Get("messages"), payload.Get("url").Told()
 	named := pick(payload, "abstracts", "messageAbstract", "sessionId", "sessionID").Told()
 	switch inner {
 	case "":
-		return within.Kind() == connectors.Array || url && named
+		return within.Kind() == decode.Array || url && named
 	case innerForward:
 		return within.Told() || url || named
 	case innerForwardBefore:
@@ -140,11 +140,11 @@ func isForward(inner string, payload connectors.JSON) bool {
 // payloadOf takes a custom attachment out of what it is wrapped in: {"type":…,"data":{…}} or the same without data, within
 // objects or strings. kind is absent where no type is told. opened gives what a string holds; values of different levels
 // stand at the same time.
-func payloadOf(a connectors.JSON, opened func(v connectors.JSON, level int) connectors.JSON) (kind, payload connectors.JSON) {
+func payloadOf(a decode.JSON, opened func(v decode.JSON, level int) decode.JSON) (kind, payload decode.JSON) {
 	v := a
 	for level := range maxWraps {
 		if kind = v.Get("type"); kind.Told() {
-			if inner := opened(v.Get("data"), level); inner.Kind() == connectors.Object {
+			if inner := opened(v.Get("data"), level); inner.Kind() == decode.Object {
 				return kind, inner
 			}
 			return kind, v
@@ -152,18 +152,18 @@ func payloadOf(a connectors.JSON, opened func(v connectors.JSON, level int) conn
 		if v.Get("url").Told() || v.Get("messages").Told() {
 			break
 		}
-		next := connectors.JSON{}
+		next := decode.JSON{}
 		for _, key := range payloadKeys {
-			if next = opened(v.Get(key), level); next.Kind() == connectors.Object {
+			if next = opened(v.Get(key), level); next.Kind() == decode.Object {
 				break
 			}
 		}
-		if next.Kind() != connectors.Object {
+		if next.Kind() != decode.Object {
 			break
 		}
 		v = next
 	}
-	return connectors.JSON{}, v
+	return decode.JSON{}, v
 }
 
 // forwarded is what a merged forward tells of its contents.
@@ -171,7 +171,7 @@ type forwarded struct {
 	url    string // of its file, as its page tells it, "" where none is told
 	md5    string // of the file, lower-case hex, "" where none is told
 	inline bool   // there is no file, its messages are these
-	within []connectors.Child
+	within []decode.Child
 	nested []*forwarded // what each of within forwards, nil where it is no merged forward
 	locked bool         // the sender's app encrypted or compressed the file
 	why    string       // it is not whole, "" where it is
@@ -179,7 +179,7 @@ type forwarded struct {
 
 // forwarded reads the payload of a merged forward. Its text is its brief and previews of the first messages, whatever
 // becomes of its file.
-func (r *reader) forwarded(p, text connectors.JSON) {
+func (r *reader) forwarded(p, text decode.JSON) {
 	r.says(text)
 	if r.Text.Len() == 0 {
 		r.row(p.Get("title"))
@@ -193,7 +193,7 @@ func (r *reader) forwarded(p, text connectors.JSON) {
 	encrypted, _ := p.Get("encrypted").Flag()
 	compressed, _ := p.Get("compressed").Flag()
 	fw.locked = encrypted || compressed
-	if messages := p.Get("messages"); messages.Kind() == connectors.Array && !p.Get("url").Told() {
+	if messages := p.Get("messages"); messages.Kind() == decode.Array && !p.Get("url").Told() {
 		r.inline(fw, messages)
 	} else {
 		if url := r.Str(p.Get("url"), "content_json"); url != "" {
@@ -205,15 +205,15 @@ func (r *reader) forwarded(p, text connectors.JSON) {
 }
 
 // previews adds a line for each of the first messages.
-func (r *reader) previews(p connectors.JSON) {
+func (r *reader) previews(p decode.JSON) {
 	given := pick(p, "abstracts", "previewList", "messageAbstract")
 	list := r.openOr(given)
-	if given.Told() && list.Kind() != connectors.Array {
+	if given.Told() && list.Kind() != decode.Array {
 		r.Issue("text", schemas.IssueNulled, "previews are "+given.Kind().String()+", not an array")
 	}
-	for i := range min(list.Len(), connectors.MaxParts) {
+	for i := range min(list.Len(), decode.MaxParts) {
 		e := list.At(i)
-		if e.Kind() != connectors.Object {
+		if e.Kind() != decode.Object {
 			r.row(e)
 			continue
 		}
@@ -232,9 +232,9 @@ func (r *reader) previews(p connectors.JSON) {
 }
 
 // inline reads messages that stand within the message that forwards them, as an older client sends them.
-func (r *reader) inline(fw *forwarded, messages connectors.JSON) {
+func (r *reader) inline(fw *forwarded, messages decode.JSON) {
 	fw.inline = true
-	if r.levels >= connectors.MaxForwardDepth {
+	if r.levels >= decode.MaxForwardDepth {
 		return // too deep for a row
 	}
 	outer := r.M
@@ -242,12 +242,12 @@ func (r *reader) inline(fw *forwarded, messages connectors.JSON) {
 	n := min(messages.Len(), r.rows)
 	r.rows -= n
 	if n < messages.Len() {
-		fw.why = connectors.ReasonTooMany
+		fw.why = decode.ReasonTooMany
 	}
-	fw.within, fw.nested = make([]connectors.Child, n), make([]*forwarded, n)
+	fw.within, fw.nested = make([]decode.Child, n), make([]*forwarded, n)
 	for i := range fw.within {
 		item := messages.At(i)
-		if item.Kind() != connectors.Object {
+		if item.Kind() != decode.Object {
 			r.broken(&fw.within[i], "message is "+item.Kind().String()+", not an object")
 			fw.why = reasonBadLine
 			continue
@@ -255,7 +255,7 @@ func (r *reader) inline(fw *forwarded, messages connectors.JSON) {
 		var f fields
 		f.read(item, inlineWords)
 		f.attachment, f.inline = item, true
-		if connectors.Blank(f.text) {
+		if decode.Blank(f.text) {
 			f.text = f.preview
 		}
 		r.child(&fw.within[i], &f)
@@ -266,7 +266,7 @@ func (r *reader) inline(fw *forwarded, messages connectors.JSON) {
 }
 
 // inlineKey tells what a key of an older client's message within a message means.
-func (f *fields) inlineKey(key string) *connectors.JSON {
+func (f *fields) inlineKey(key string) *decode.JSON {
 	switch key {
 	case "messageId":
 		return &f.clientID

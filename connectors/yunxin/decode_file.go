@@ -3,7 +3,7 @@ package yunxin
 import (
 	"bytes"
 
-	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -12,18 +12,18 @@ const maxLine = schemas.MaxContent
 
 // lines reads a merged file: a header, and a line for each message, a JSON object each
 // (https://github.com/netease-kit/nim-uikit-android, MessageHelper). Empty lines are none.
-func (r *reader) lines(f *file, above []string) connectors.Opened {
+func (r *reader) lines(f *file, above []string) decode.Opened {
 	no, clean, here := r.no, r.Clean, r.here
 	defer func() { r.no, r.Clean, r.here = no, clean, here }()
 	r.no, r.Clean = f.no, f.clean
 	body := bytes.TrimPrefix(f.page.Body, []byte("\uFEFF"))
-	in := connectors.Opened{Expansion: schemas.ExpansionComplete}
+	in := decode.Opened{Expansion: schemas.ExpansionComplete}
 	partial := func(reason string) {
 		if in.Reason == "" {
 			in.Expansion, in.Reason = schemas.ExpansionPartial, reason
 		}
 	}
-	children := make([]connectors.Child, 0, min(bytes.Count(body, []byte{'\n'}), 128)) // what UIKits write at most
+	children := make([]decode.Child, 0, min(bytes.Count(body, []byte{'\n'}), 128)) // what UIKits write at most
 	want, header := int64(-1), false
 	for n := 0; len(body) > 0; n++ {
 		var line []byte
@@ -41,11 +41,11 @@ func (r *reader) lines(f *file, above []string) connectors.Opened {
 			partial(reasonNoHeader)
 		}
 		if r.rows == 0 {
-			partial(connectors.ReasonTooMany)
+			partial(decode.ReasonTooMany)
 			break
 		}
 		r.rows--
-		children = append(children, connectors.Child{})
+		children = append(children, decode.Child{})
 		r.here = linePointer(n)
 		if !r.fileLine(&children[len(children)-1], line, above) {
 			partial(reasonBadLine)
@@ -71,7 +71,7 @@ func cutLine(b []byte) (line, rest []byte) {
 // with a message has no header; ok is false where it begins with neither.
 func (r *reader) header(line []byte) (count int64, isHeader, ok bool) {
 	v, err := r.ParseBytes(&r.line, line[:min(len(line), maxLine)])
-	if err != nil || v.Kind() != connectors.Object {
+	if err != nil || v.Kind() != decode.Object {
 		return -1, false, false
 	}
 	n, told := v.Get("message_count").Int()
@@ -82,7 +82,7 @@ func (r *reader) header(line []byte) (count int64, isHeader, ok bool) {
 }
 
 // isLine reports whether an object has any of the tags that say who wrote a message, when, and what.
-func isLine(v connectors.JSON) bool {
+func isLine(v decode.JSON) bool {
 	for _, tag := range [...]string{"2", "7", "8", "9", "10", "11", "12"} {
 		if v.Get(tag).Told() {
 			return true
@@ -92,7 +92,7 @@ func isLine(v connectors.JSON) bool {
 }
 
 // fileLine decodes a line of a file, and reports whether it is a message.
-func (r *reader) fileLine(c *connectors.Child, line []byte, above []string) bool {
+func (r *reader) fileLine(c *decode.Child, line []byte, above []string) bool {
 	if len(line) > maxLine {
 		r.broken(c, "line is longer than 8 MiB")
 		return false
@@ -102,7 +102,7 @@ func (r *reader) fileLine(c *connectors.Child, line []byte, above []string) bool
 		r.broken(c, "line is "+err.Error())
 		return false
 	}
-	if item.Kind() != connectors.Object {
+	if item.Kind() != decode.Object {
 		r.broken(c, "line is "+item.Kind().String()+", not an object")
 		return false
 	}
@@ -111,13 +111,13 @@ func (r *reader) fileLine(c *connectors.Child, line []byte, above []string) bool
 	f.unswap()
 	r.child(c, &f)
 	if fw := r.fwd; fw != nil {
-		c.Open = func() connectors.Opened { return r.inside(fw, above) }
+		c.Open = func() decode.Opened { return r.inside(fw, above) }
 	}
 	return true
 }
 
 // lineTag tells what a tag of a merged file's line means.
-func (f *fields) lineTag(key string) *connectors.JSON {
+func (f *fields) lineTag(key string) *decode.JSON {
 	switch key {
 	case "0":
 		return &f.lineScene
@@ -161,7 +161,7 @@ func (f *fields) lineTag(key string) *connectors.JSON {
 }
 
 // replyTag tells what the tags of replies mean: 29 to 33 of the message that is answered, 34 to 38 of its thread's root.
-func (f *fields) replyTag(key string) *connectors.JSON {
+func (f *fields) replyTag(key string) *decode.JSON {
 	switch key {
 	case "29":
 		return &f.parent.sender
@@ -185,13 +185,13 @@ func (f *fields) replyTag(key string) *connectors.JSON {
 
 // unswap mends what one client writes: the root's two ids in each other's place.
 func (f *fields) unswap() {
-	if !likeID(f.root.serverID) && !connectors.Blank(f.root.serverID) && likeID(f.root.clientID) {
+	if !likeID(f.root.serverID) && !decode.Blank(f.root.serverID) && likeID(f.root.clientID) {
 		f.root.serverID, f.root.clientID = f.root.clientID, f.root.serverID
 	}
 }
 
 // likeID reports whether a value looks like a server id.
-func likeID(v connectors.JSON) bool {
+func likeID(v decode.JSON) bool {
 	n, ok := v.Int()
 	return ok && n > 0
 }

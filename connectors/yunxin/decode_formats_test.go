@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -79,13 +79,13 @@ func formatFixtures(t *testing.T) (raw map[string]string, decoded map[string]map
 	t.Helper()
 	page, file := decodeFixture(t, "formats.json"), decodeFixture(t, "formats.txt")
 	raw, decoded = map[string]string{}, map[string]map[string]any{}
-	items, whole := connectors.SplitArray(page, 10_000, "data", "items")
+	items, whole := decode.SplitArray(page, 10_000, "data", "items")
 	if !whole {
 		t.Fatal("formats.json has no items")
 	}
 	_, lines, _ := bytes.Cut(file, []byte("\n"))
 	container := ""
-	var p connectors.Parser
+	var p decode.Parser
 	for key, texts := range map[string][][]byte{"message_client_id": items, "11": bytes.Split(lines, []byte("\n"))} {
 		for _, text := range texts {
 			v, err := p.Parse(text)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -104,7 +105,7 @@ func (r *reader) expand(out *connectors.Decoded, n int) {
 }
 
 // inside gives what stands in a merged forward. above has the id of the outermost one and the URLs down to this.
-func (r *reader) inside(fw *forwarded, above []string) connectors.Opened {
+func (r *reader) inside(fw *forwarded, above []string) decode.Opened {
 	if fw.inline {
 		return r.told(fw, above)
 	}
@@ -112,7 +113,7 @@ func (r *reader) inside(fw *forwarded, above []string) connectors.Opened {
 		return failed(reasonNoURL)
 	}
 	if slices.Contains(above[1:], fw.url) {
-		return connectors.Opened{Expansion: schemas.ExpansionPartial, Reason: connectors.ReasonCycle}
+		return decode.Opened{Expansion: schemas.ExpansionPartial, Reason: decode.ReasonCycle}
 	}
 	if fw.locked {
 		return failed(reasonEncrypted)
@@ -131,32 +132,32 @@ func (r *reader) inside(fw *forwarded, above []string) connectors.Opened {
 	case fw.md5 != "" && fw.md5 != f.sum():
 		return failed(reasonMD5)
 	case r.budget < int64(len(p.Body)):
-		return connectors.Opened{Expansion: schemas.ExpansionPartial, Reason: connectors.ReasonTooMany}
+		return decode.Opened{Expansion: schemas.ExpansionPartial, Reason: decode.ReasonTooMany}
 	}
 	r.budget -= int64(len(f.page.Body))
 	return r.lines(f, append(slices.Clip(above), fw.url))
 }
 
-func failed(reason string) connectors.Opened {
-	return connectors.Opened{Expansion: schemas.ExpansionFailed, Reason: reason}
+func failed(reason string) decode.Opened {
+	return decode.Opened{Expansion: schemas.ExpansionFailed, Reason: reason}
 }
 
 // told gives the messages that stand within the message that forwards them.
-func (r *reader) told(fw *forwarded, above []string) connectors.Opened {
+func (r *reader) told(fw *forwarded, above []string) decode.Opened {
 	for i, inner := range fw.nested {
 		if inner != nil {
-			fw.within[i].Open = func() connectors.Opened { return r.inside(inner, above) }
+			fw.within[i].Open = func() decode.Opened { return r.inside(inner, above) }
 		}
 	}
-	in := connectors.Opened{Children: each(fw.within), Expansion: schemas.ExpansionComplete}
+	in := decode.Opened{Children: each(fw.within), Expansion: schemas.ExpansionComplete}
 	if fw.why != "" {
 		in.Expansion, in.Reason = schemas.ExpansionPartial, fw.why
 	}
 	return in
 }
 
-func each(children []connectors.Child) iter.Seq[*connectors.Child] {
-	return func(yield func(*connectors.Child) bool) {
+func each(children []decode.Child) iter.Seq[*decode.Child] {
+	return func(yield func(*decode.Child) bool) {
 		for i := range children {
 			if !yield(&children[i]) {
 				return
@@ -204,7 +205,7 @@ func threads(rows []connectors.Reading) {
 
 // child decodes a message within a merged forward, but for what depends on its place. One without a server id goes by its
 // client's.
-func (r *reader) child(c *connectors.Child, f *fields) {
+func (r *reader) child(c *decode.Child, f *fields) {
 	c.Reading = connectors.Reading{Page: r.no, Source: connectors.FromOther}
 	m := &c.Reading.Message
 	r.Begin(m)
@@ -224,9 +225,9 @@ func (r *reader) child(c *connectors.Child, f *fields) {
 }
 
 // broken makes a child one of which nothing can be read. It keeps its place.
-func (r *reader) broken(c *connectors.Child, why string) {
+func (r *reader) broken(c *decode.Child, why string) {
 	c.Reading = connectors.Reading{Page: r.no, Source: connectors.FromOther, Message: schemas.Message{
-		Platform: schemas.Yunxin, TenantID: r.at.tenant, AppID: r.at.app, ConversationID: r.at.conversation, ConversationKind: r.at.kind,
+		Platform: schemas.Yunxin, TenantID: r.at.Tenant, AppID: r.at.App, ConversationID: r.at.Conversation, ConversationKind: r.at.kind,
 		ContentKind: schemas.ContentUnknown, State: schemas.MessageNormal,
 		Parent: schemas.Link{Status: schemas.LinkNone}, Root: schemas.Link{Status: schemas.LinkNone},
 	}}

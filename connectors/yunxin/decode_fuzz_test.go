@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/connectors/yunxin"
 	"chatlake/schemas"
 )
@@ -26,7 +27,7 @@ func checkPages(t *testing.T, pages []schemas.Page, out *connectors.Decoded) {
 		if f.Depth == 0 {
 			pointers[r.Message.Provenance.ItemPointer] = true
 			clear(records)
-		} else if records[r.Message.RecordID] || r.ThreadByRoot || f.Depth > connectors.MaxForwardDepth {
+		} else if records[r.Message.RecordID] || r.ThreadByRoot || f.Depth > decode.MaxForwardDepth {
 			t.Fatalf("row %s: twice in one forward, or %+v", r.Message.RecordID, f)
 		}
 		records[r.Message.RecordID] = true
@@ -46,12 +47,12 @@ func checkPages(t *testing.T, pages []schemas.Page, out *connectors.Decoded) {
 		}
 	}
 	page := &pages[len(pages)-1]
-	var p connectors.Parser
+	var p decode.Parser
 	root, err := p.Parse(page.Body)
 	if code, told := root.Get("code").Int(); err != nil || page.Type != schemas.YunxinMessagesList || told && code != 0 && code != 200 {
 		return
 	}
-	if items := root.Get("data").Get("items"); items.Kind() == connectors.Array && items.Len() != len(pointers) {
+	if items := root.Get("data").Get("items"); items.Kind() == decode.Array && items.Len() != len(pointers) {
 		t.Fatalf("%d items give %d pointers of readings and failures", items.Len(), len(pointers))
 	}
 }
@@ -106,7 +107,7 @@ func FuzzItem(f *testing.F) {
 		pages := []schemas.Page{*page}
 		used.Decode(pages, &out)
 		checkPages(t, pages, &out)
-		var p connectors.Parser
+		var p decode.Parser
 		if v, err := p.Parse(page.Body); err != nil || v.Get("data").Get("items").Len() != 3 {
 			return // it ends the list, or has commas of its own
 		}
@@ -146,7 +147,7 @@ func FuzzMergedFile(f *testing.F) {
 
 // FuzzCustom decodes any attachment of any type, as an object and as a string.
 func FuzzCustom(f *testing.F) {
-	var p connectors.Parser
+	var p decode.Parser
 	for _, name := range []string{"types.json", "notices.json", "forward.json"} {
 		root, err := p.Parse(decodeFixture(f, name))
 		if err != nil {
@@ -159,7 +160,7 @@ func FuzzCustom(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, kind uint8, attachment string) {
-		var p connectors.Parser
+		var p decode.Parser
 		quoted := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(attachment) + `"`
 		for _, told := range []string{quoted, attachment} {
 			page := historyOf(itemOf("1", strconv.Itoa(int(kind)), `,"attachment":`+told))

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -23,9 +24,9 @@ const accid = "accid"
 // a merged file, or a message within a message. They are gathered in one pass, because to look up each by its name, and
 // most are not there, costs as much as the rest of decoding.
 type fields struct {
-	serverID, clientID, sender, senderName, avatar, receiver, team, scene, kind, subtype, created, client connectors.JSON
-	text, attachment, extension, modified, modifier, thread, targets, inclusive, visible                  connectors.JSON
-	lineScene, preview, device, resent, callback, push, robot, ai, stream                                 connectors.JSON
+	serverID, clientID, sender, senderName, avatar, receiver, team, scene, kind, subtype, created, client decode.JSON
+	text, attachment, extension, modified, modifier, thread, targets, inclusive, visible                  decode.JSON
+	lineScene, preview, device, resent, callback, push, robot, ai, stream                                 decode.JSON
 	parent, root                                                                                          ref
 
 	at     int  // place of the item in its page, -1 where its attachment is not to be cut out of that
@@ -34,7 +35,7 @@ type fields struct {
 }
 
 // ref names another message.
-type ref struct{ sender, created, serverID, clientID connectors.JSON }
+type ref struct{ sender, created, serverID, clientID decode.JSON }
 
 // vocabulary is the words that a message is told in.
 type vocabulary uint8
@@ -47,10 +48,10 @@ const (
 )
 
 // read gathers the fields of an item. Of two equal keys the first counts.
-func (f *fields) read(item connectors.JSON, words vocabulary) {
+func (f *fields) read(item decode.JSON, words vocabulary) {
 	f.at = -1
 	for key, v := range item.Fields() {
-		var at *connectors.JSON
+		var at *decode.JSON
 		switch words { // a function value in place of this would cost each message an allocation
 		case apiWords:
 			at = f.apiKey(key)
@@ -59,14 +60,14 @@ func (f *fields) read(item connectors.JSON, words vocabulary) {
 		case inlineWords:
 			at = f.inlineKey(key)
 		}
-		if at != nil && at.Kind() == connectors.Absent {
+		if at != nil && at.Kind() == decode.Absent {
 			*at = v
 		}
 	}
 }
 
 // apiKey tells what a key of the server API's message object means.
-func (f *fields) apiKey(key string) *connectors.JSON {
+func (f *fields) apiKey(key string) *decode.JSON {
 	switch key {
 	case "message_server_id":
 		return &f.serverID
@@ -98,7 +99,7 @@ func (f *fields) apiKey(key string) *connectors.JSON {
 	return f.rareKey(key)
 }
 
-func (f *fields) rareKey(key string) *connectors.JSON {
+func (f *fields) rareKey(key string) *decode.JSON {
 	f.rare = true
 	switch key {
 	case "modify_time":
@@ -118,7 +119,7 @@ func (f *fields) rareKey(key string) *connectors.JSON {
 }
 
 // sentKey tells what keys mean that requests to send a message have, and clients know, but that no page on reading names.
-func (f *fields) sentKey(key string) *connectors.JSON {
+func (f *fields) sentKey(key string) *decode.JSON {
 	switch key {
 	case "callback_extension":
 		return &f.callback
@@ -138,8 +139,8 @@ func (f *fields) sentKey(key string) *connectors.JSON {
 // event_date, forward and provenance.
 func (r *reader) message(f *fields, reading *connectors.Reading) {
 	m := &reading.Message
-	m.Platform, m.TenantID, m.AppID = schemas.Yunxin, r.at.tenant, r.at.app
-	m.ConversationID, m.ConversationKind = r.at.conversation, r.at.kind
+	m.Platform, m.TenantID, m.AppID = schemas.Yunxin, r.at.Tenant, r.at.App
+	m.ConversationID, m.ConversationKind = r.at.Conversation, r.at.kind
 	m.ClientMessageID = r.Optional(r.ID(f.clientID, "client_message_id"))
 	m.State = schemas.MessageNormal
 	r.times(f)
@@ -175,13 +176,13 @@ func (r *reader) times(f *fields) {
 	m.SourceRevision = int64(m.CreatedAt)
 	modified := f.modified
 	if n, ok := modified.Int(); ok && n == 0 {
-		modified = connectors.JSON{} // 0 is how some clients write that there is none
+		modified = decode.JSON{} // 0 is how some clients write that there is none
 	}
 	if t, told := r.Time(modified, "updated_at", schemas.IssueNulled); told {
 		m.UpdatedAt, m.IsEdited = r.Millis(t), true
 		m.SourceRevision = max(m.SourceRevision, int64(t))
 	}
-	m.IsEdited = m.IsEdited || !connectors.Blank(f.modifier)
+	m.IsEdited = m.IsEdited || !decode.Blank(f.modifier)
 }
 
 func (r *reader) sender(f *fields) {
@@ -198,8 +199,8 @@ func (r *reader) sender(f *fields) {
 }
 
 // serverID reads a message's 64-bit id, exactly, from a number or digits. The platform tells none as "", 0 or null, too.
-func (r *reader) serverID(v connectors.JSON, field string) string {
-	if connectors.Blank(v) {
+func (r *reader) serverID(v decode.JSON, field string) string {
+	if decode.Blank(v) {
 		return ""
 	}
 	if id := r.digits(v); len(id) > 0 {
@@ -216,11 +217,11 @@ func (r *reader) serverID(v connectors.JSON, field string) string {
 
 // digits gives a positive whole number, present as one or as digits with blanks around them, without leading zeros and in
 // memory that is used again; empty for all else, an exponent too: who writes one has lost digits of an id.
-func (r *reader) digits(v connectors.JSON) []byte {
+func (r *reader) digits(v decode.JSON) []byte {
 	r.buf = r.buf[:0]
-	if s, ok := v.Str(); ok && len(s) <= connectors.MaxID {
+	if s, ok := v.Str(); ok && len(s) <= decode.MaxID {
 		r.buf = append(r.buf, strings.TrimSpace(s)...)
-	} else if v.Kind() == connectors.Number {
+	} else if v.Kind() == decode.Number {
 		r.buf = v.AppendRaw(r.buf)
 	}
 	id := bytes.TrimLeft(r.buf, "0")
@@ -236,10 +237,10 @@ func (r *reader) digits(v connectors.JSON) []byte {
 }
 
 // attribute keeps a value that no join needs; one that is not told is left out.
-func (r *reader) attribute(key string, v connectors.JSON) {
+func (r *reader) attribute(key string, v decode.JSON) {
 	switch v.Kind() {
-	case connectors.Absent, connectors.Null:
-	case connectors.String, connectors.Number:
+	case decode.Absent, decode.Null:
+	case decode.String, decode.Number:
 		if s := r.Digits(v, "attributes."+key); s != "" {
 			r.M.Attributes.Set(key, s)
 		}
@@ -250,7 +251,7 @@ func (r *reader) attribute(key string, v connectors.JSON) {
 }
 
 // numeral reads a number as its digits, and any other string as it is.
-func (r *reader) numeral(v connectors.JSON, field string) string {
+func (r *reader) numeral(v decode.JSON, field string) string {
 	word := r.Digits(v, field)
 	for _, c := range []byte(word) {
 		if c < '0' || c > '9' {
@@ -264,11 +265,11 @@ func (r *reader) numeral(v connectors.JSON, field string) string {
 }
 
 // typeWord reads message_type, and gives its number, -1 where it is none.
-func (r *reader) typeWord(v connectors.JSON) int {
+func (r *reader) typeWord(v decode.JSON) int {
 	word := r.numeral(v, "message_type")
-	if len(word) > connectors.MaxID {
+	if len(word) > decode.MaxID {
 		r.Issue("message_type", schemas.IssueTruncated, "is too long to be a type")
-		word = connectors.Shorten(word, connectors.MaxID)
+		word = decode.Shorten(word, decode.MaxID)
 	}
 	r.M.MessageType = word
 	n, err := strconv.Atoi(word)

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/connectors/yunxin"
 	"chatlake/schemas"
 )
@@ -281,7 +282,7 @@ func TestDecodedLongValues(t *testing.T) {
 		fmt.Fprintf(&many, `\"a%d\":{\"text\":5},`, i)
 	}
 	m = oneMessage(t, historyOf(textItem("1", `,"extension":"{\"yxAitMsg\":{`+many.String()+`\"z\":1}}"`)))
-	if len(m.Mentions) != connectors.MaxParts || len(m.Issues) != 64 {
+	if len(m.Mentions) != decode.MaxParts || len(m.Issues) != 64 {
 		t.Errorf("%d mentions, %d issues", len(m.Mentions), len(m.Issues))
 	}
 }

@@ -3,7 +3,7 @@ package yunxin
 import (
 	"strings"
 
-	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -78,13 +78,13 @@ func (f *fields) config(r *reader) {
 	f.parent, f.root = r.refOf(reply, "parent"), r.refOf(root, "root")
 }
 
-func (r *reader) refOf(of connectors.JSON, field string) ref {
+func (r *reader) refOf(of decode.JSON, field string) ref {
 	v := r.openObject(of)
 	n := ref{
 		sender: v.Get("sender_id"), created: v.Get("create_time"), serverID: v.Get("message_server_id"), clientID: v.Get("message_client_id"),
 	}
 	switch {
-	case !v.Told() && !connectors.Blank(of):
+	case !v.Told() && !decode.Blank(of):
 		r.Issue(field, schemas.IssueNulled, "is "+of.Kind().String()+", not an object")
 	case n == ref{} && v.Told() && !isEmpty(v):
 		r.Issue(field, schemas.IssueNulled, "is in a form that is not known")
@@ -97,7 +97,7 @@ func (r *reader) nameless(v *ref, n *named, field string) {
 	if n.told() {
 		return
 	}
-	if ms, ok := v.created.Int(); !connectors.Blank(v.sender) || ok && ms != 0 {
+	if ms, ok := v.created.Int(); !decode.Blank(v.sender) || ok && ms != 0 {
 		r.Issue(field, schemas.IssueNulled, "names no message")
 	}
 }
@@ -110,7 +110,7 @@ func (r *reader) named(v *ref, field string) named {
 	n.sender = r.ID(v.sender, field)
 	created := v.created
 	if ms, ok := created.Int(); ok && ms == 0 {
-		created = connectors.JSON{}
+		created = decode.JSON{}
 	}
 	n.created, _ = r.Time(created, field, schemas.IssueNulled)
 	return n
@@ -144,7 +144,7 @@ const (
 // extension keeps what the sender's app added to the message, and reads what UIKits are known to put there: the message
 // that is quoted, who is mentioned, and in merged files who sent it. It need not be JSON, and each part of it may be encoded
 // once more.
-func (r *reader) extension(v connectors.JSON) (quote named) {
+func (r *reader) extension(v decode.JSON) (quote named) {
 	if !v.Told() {
 		return named{}
 	}
@@ -155,7 +155,7 @@ func (r *reader) extension(v connectors.JSON) (quote named) {
 		if !strings.Contains(s, "yx") && !strings.Contains(s, "mergedMessage") && !strings.Contains(s, `\u00`) {
 			return named{}
 		}
-		if v = r.open(v); v.Kind() != connectors.Object {
+		if v = r.open(v); v.Kind() != decode.Object {
 			r.lost(s)
 			return named{}
 		}
@@ -179,10 +179,10 @@ func (r *reader) lost(s string) {
 }
 
 // quote reads {"idServer":…,"idClient":…,"from":…,"time":…}, or the same in the words of newer clients.
-func (r *reader) quote(v connectors.JSON) named {
+func (r *reader) quote(v decode.JSON) named {
 	q := r.openObject(v)
 	if !q.Told() {
-		if !connectors.Blank(v) {
+		if !decode.Blank(v) {
 			r.Issue("parent", schemas.IssueNulled, "quote is "+v.Kind().String()+", not an object")
 		}
 		return named{}
@@ -198,13 +198,13 @@ func (r *reader) quote(v connectors.JSON) named {
 }
 
 // mentions reads {"<accid>":{"text":"@Ann ","segments":[…]}}. The text of the message names them already.
-func (r *reader) mentions(v connectors.JSON) {
+func (r *reader) mentions(v decode.JSON) {
 	m := r.openObject(v)
-	if !m.Told() && !connectors.Blank(v) {
+	if !m.Told() && !decode.Blank(v) {
 		r.Issue("mentions", schemas.IssueNulled, "are "+v.Kind().String()+", not an object")
 	}
 	for key, e := range m.Fields() {
-		if len(r.M.Mentions) >= connectors.MaxParts {
+		if len(r.M.Mentions) >= decode.MaxParts {
 			r.Issue("mentions", schemas.IssueTruncated, "are more than 10000")
 			return
 		}
@@ -214,7 +214,7 @@ func (r *reader) mentions(v connectors.JSON) {
 	}
 }
 
-func (r *reader) mention(key string, e connectors.JSON) {
+func (r *reader) mention(key string, e decode.JSON) {
 	words := e
 	if in := r.openObject(e); in.Told() {
 		words = in.Get("text")

@@ -3,14 +3,14 @@ package yunxin
 import (
 	"strings"
 
-	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
 // media adds the attachments of a message that is one, or several.
-func (r *reader) media(kind string, f *fields, a connectors.JSON) {
-	if a.Kind() != connectors.Array {
-		if a = r.object(f, a); a.Told() || connectors.Blank(f.attachment) {
+func (r *reader) media(kind string, f *fields, a decode.JSON) {
+	if a.Kind() != decode.Array {
+		if a = r.object(f, a); a.Told() || decode.Blank(f.attachment) {
 			r.file(kind, a)
 		}
 		return
@@ -18,18 +18,18 @@ func (r *reader) media(kind string, f *fields, a connectors.JSON) {
 	switch n := a.Len(); {
 	case n == 0:
 		r.Issue("attachments", schemas.IssueNulled, "attachment is an empty list")
-	case n > connectors.MaxParts:
+	case n > decode.MaxParts:
 		r.Issue("attachments", schemas.IssueTruncated, "are more than 10000")
 	}
-	for i := range min(a.Len(), connectors.MaxParts) {
+	for i := range min(a.Len(), decode.MaxParts) {
 		r.file(kind, a.At(i))
 	}
 }
 
 // file adds an attachment with what is known of it. Durations are in milliseconds; sizes may be quoted, endings may have a
 // leading dot. The keys that begin with attachment are those of messages within a message.
-func (r *reader) file(kind string, a connectors.JSON) {
-	if a.Kind() != connectors.Object {
+func (r *reader) file(kind string, a decode.JSON) {
+	if a.Kind() != decode.Object {
 		r.Issue("attachments", schemas.IssueNulled, "attachment is not told")
 		return
 	}
@@ -45,10 +45,10 @@ func (r *reader) file(kind string, a connectors.JSON) {
 	mime := ""
 	if ending != "" {
 		e.Attributes.Set("ext", ending)
-		mime = connectors.MediaType("." + ending)
+		mime = decode.MediaType("." + ending)
 	}
 	if mime == "" {
-		mime = connectors.MediaType(name)
+		mime = decode.MediaType(name)
 	}
 	e.MimeType = r.Optional(mime)
 	e.SizeBytes = r.Size(r.pick(a, "size", "attachmentSize"), "attachments.size_bytes")
@@ -59,7 +59,7 @@ func (r *reader) file(kind string, a connectors.JSON) {
 }
 
 // enclosed adds the file that a custom message of an app points to: a URL with what only a file has.
-func (r *reader) enclosed(a connectors.JSON) {
+func (r *reader) enclosed(a decode.JSON) {
 	url, _ := a.Get("url").Str()
 	if !strings.HasPrefix(url, "https://") && !strings.HasPrefix(url, "http://") {
 		return
@@ -70,12 +70,12 @@ func (r *reader) enclosed(a connectors.JSON) {
 }
 
 // fileKind tells what a file is that no message type describes: by its ending, else by its measures.
-func fileKind(a connectors.JSON) string {
+func fileKind(a decode.JSON) string {
 	ext, _ := a.Get("ext").Str()
 	name, _ := a.Get("name").Str()
-	mime := connectors.MediaType("." + strings.TrimPrefix(ext, "."))
+	mime := decode.MediaType("." + strings.TrimPrefix(ext, "."))
 	if mime == "" {
-		mime = connectors.MediaType(name)
+		mime = decode.MediaType(name)
 	}
 	sized, lasting := pick(a, "w", "width").Told(), pick(a, "dur", "duration").Told()
 	switch kind, _, _ := strings.Cut(mime, "/"); {
@@ -93,8 +93,8 @@ func fileKind(a connectors.JSON) string {
 }
 
 // call reads the record of a call: whether it came about, and who talked for how many seconds.
-func (r *reader) call(a connectors.JSON) {
-	if inner := r.open(a.Get("data")); inner.Kind() == connectors.Object {
+func (r *reader) call(a decode.JSON) {
+	if inner := r.open(a.Get("data")); inner.Kind() == decode.Object {
 		a = inner // of older clients' notices
 	}
 	r.row(r.pick(a, "text"))
@@ -126,17 +126,17 @@ const (
 
 // robot reads {"robotAccid":…,"robotMsg":{"message":[{"type":"01","content":…}]}}, the answer of a robot, whose message may
 // be {"match":[{"question":…,"answer":…}]}, or the question to one, whose words are the text.
-func (r *reader) robot(a connectors.JSON) {
+func (r *reader) robot(a decode.JSON) {
 	answer := r.open(a.Get("robotMsg"))
 	if answer.Told() {
 		r.attribute("robot_id", r.pick(a, "robotAccid"))
 	}
 	message := r.open(answer.Get("message"))
-	for i := range min(message.Len(), connectors.MaxParts) {
+	for i := range min(message.Len(), decode.MaxParts) {
 		r.robotPart(message.At(i))
 	}
 	match := r.open(message.Get("match"))
-	for i := range min(match.Len(), connectors.MaxParts) {
+	for i := range min(match.Len(), decode.MaxParts) {
 		r.row(match.At(i).Get("answer"))
 	}
 	if answer.Told() && r.Text.Len() == 0 && len(r.M.Attachments) == 0 {
@@ -144,7 +144,7 @@ func (r *reader) robot(a connectors.JSON) {
 	}
 }
 
-func (r *reader) robotPart(part connectors.JSON) {
+func (r *reader) robotPart(part decode.JSON) {
 	content := part.Get("content")
 	switch n, _ := r.Number(part.Get("type"), "attachments.kind"); n {
 	case robotImage:

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/connectors/yunxin"
 	"chatlake/schemas"
 )
@@ -121,7 +122,7 @@ func mutationItems(t testing.TB) []string {
 	t.Helper()
 	var items []string
 	for _, name := range []string{"types.json", "notices.json", "threads.json", "forward.json", "formats.json"} {
-		list, whole := connectors.SplitArray(decodeFixture(t, name), 10_000, "data", "items")
+		list, whole := decode.SplitArray(decodeFixture(t, name), 10_000, "data", "items")
 		if !whole {
 			t.Fatal(name)
 		}

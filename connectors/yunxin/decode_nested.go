@@ -3,7 +3,7 @@ package yunxin
 import (
 	"strings"
 
-	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -19,17 +19,17 @@ const keptNested = 8
 // open gives a value, or what a string holds that is JSON, encoded up to maxWraps times: some clients and gateways encode the
 // encoded again. It is absent for a string that holds neither an object nor an array. What it gives is valid until used is
 // set back to what it was before.
-func (r *reader) open(v connectors.JSON) connectors.JSON {
+func (r *reader) open(v decode.JSON) decode.JSON {
 	switch v.Kind() {
-	case connectors.Object, connectors.Array:
+	case decode.Object, decode.Array:
 		return v
-	case connectors.String:
+	case decode.String:
 		return r.openText(v)
 	}
-	return connectors.JSON{}
+	return decode.JSON{}
 }
 
-func (r *reader) openText(v connectors.JSON) connectors.JSON {
+func (r *reader) openText(v decode.JSON) decode.JSON {
 	before := r.used
 	for range maxWraps {
 		s, _ := v.Str()
@@ -42,18 +42,18 @@ func (r *reader) openText(v connectors.JSON) connectors.JSON {
 		}
 		r.used++
 		r.most = max(r.most, r.used)
-		if k := inner.Kind(); k == connectors.Object || k == connectors.Array {
+		if k := inner.Kind(); k == decode.Object || k == decode.Array {
 			return inner
 		}
 		v = inner
 	}
 	r.used = before
-	return connectors.JSON{}
+	return decode.JSON{}
 }
 
 // openOr is open, but gives what cannot be opened as it is.
-func (r *reader) openOr(v connectors.JSON) connectors.JSON {
-	if v.Kind() != connectors.String {
+func (r *reader) openOr(v decode.JSON) decode.JSON {
+	if v.Kind() != decode.String {
 		return v
 	}
 	if inner := r.open(v); inner.Told() {
@@ -69,7 +69,7 @@ func likeJSON(s string) bool {
 }
 
 // pick gives the first of some fields of an attachment that is present, else of what it keeps under raw.
-func (r *reader) pick(v connectors.JSON, keys ...string) connectors.JSON {
+func (r *reader) pick(v decode.JSON, keys ...string) decode.JSON {
 	e := pick(v, keys...)
 	if !e.Told() && r.raw.Told() {
 		e = pick(r.raw, keys...)
@@ -78,18 +78,18 @@ func (r *reader) pick(v connectors.JSON, keys ...string) connectors.JSON {
 }
 
 // pick gives the first of some fields that tells anything.
-func pick(v connectors.JSON, keys ...string) connectors.JSON {
+func pick(v decode.JSON, keys ...string) decode.JSON {
 	for _, key := range keys {
-		if e := v.Get(key); !connectors.Blank(e) {
+		if e := v.Get(key); !decode.Blank(e) {
 			return e
 		}
 	}
-	return connectors.JSON{}
+	return decode.JSON{}
 }
 
 // single gives the value of an object's only key, absent where that is another one or has neighbours.
-func single(v connectors.JSON, key string) connectors.JSON {
-	var only connectors.JSON
+func single(v decode.JSON, key string) decode.JSON {
+	var only decode.JSON
 	n := 0
 	for k, e := range v.Fields() {
 		if n++; k == key {
@@ -97,7 +97,7 @@ func single(v connectors.JSON, key string) connectors.JSON {
 		}
 	}
 	if n != 1 {
-		return connectors.JSON{}
+		return decode.JSON{}
 	}
 	return only
 }
@@ -110,18 +110,18 @@ var (
 
 // spoken adds what an attachment says whose keys its sender chose: its title, then the first text, from within what it is
 // wrapped in. It reports whether there was any.
-func (r *reader) spoken(v connectors.JSON, depth int) bool {
+func (r *reader) spoken(v decode.JSON, depth int) bool {
 	if depth > maxWraps {
 		return false
 	}
 	before := r.used
 	defer func() { r.used = before }()
 	switch inner := r.open(v); inner.Kind() {
-	case connectors.Object:
+	case decode.Object:
 		return r.spokenIn(inner, depth)
-	case connectors.Array:
+	case decode.Array:
 		found := false
-		for i := range min(inner.Len(), connectors.MaxParts) {
+		for i := range min(inner.Len(), decode.MaxParts) {
 			found = r.spoken(inner.At(i), depth+1) || found
 		}
 		return found
@@ -139,7 +139,7 @@ func (r *reader) spoken(v connectors.JSON, depth int) bool {
 	return r.Text.Len() > n
 }
 
-func (r *reader) spokenIn(v connectors.JSON, depth int) bool {
+func (r *reader) spokenIn(v decode.JSON, depth int) bool {
 	titled := r.spoken(v.Get("title"), depth+1)
 	for _, key := range spokenKeys {
 		if r.spoken(v.Get(key), depth+1) {

@@ -3,7 +3,7 @@ package yunxin
 import (
 	"strconv"
 
-	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -47,8 +47,8 @@ var noticeNames = map[string]int64{
 // notice says in words what happened to a team. The server API names its kind ope, older clients id, newer ones type; the
 // accounts concerned are accids, ids or targetIds, or one account alone. Team properties are named, or numbered as the
 // vendor's TeamFieldEnum does.
-func (r *reader) notice(a connectors.JSON) {
-	if a.Kind() != connectors.Object {
+func (r *reader) notice(a decode.JSON) {
+	if a.Kind() != decode.Object {
 		r.Issue("text", schemas.IssueNulled, "attachment is not told")
 		return
 	}
@@ -77,10 +77,10 @@ func (r *reader) notice(a connectors.JSON) {
 	}
 }
 
-func (r *reader) teamNotice(kind int64, a connectors.JSON, nested bool) {
+func (r *reader) teamNotice(kind int64, a decode.JSON, nested bool) {
 	team := r.team(a)
 	whom := r.pick(a, "targetIds", "accids", "ids", "accounts")
-	if one := r.pick(a, "accid", "account"); one.Told() && r.openOr(whom).Len() == 0 && whom.Kind() != connectors.String {
+	if one := r.pick(a, "accid", "account"); one.Told() && r.openOr(whom).Len() == 0 && whom.Kind() != decode.String {
 		whom = one
 	}
 	if nested && !whom.Told() {
@@ -101,7 +101,7 @@ func (r *reader) teamNotice(kind int64, a connectors.JSON, nested bool) {
 }
 
 // callNotice says whether a call came about, as older clients noted it.
-func (r *reader) callNotice(kind int64, a connectors.JSON) {
+func (r *reader) callNotice(kind int64, a decode.JSON) {
 	r.call(a)
 	call := "call"
 	if t := r.M.Attributes.Get("call_type"); t == "audio" || t == "video" {
@@ -121,7 +121,7 @@ func (r *reader) callNotice(kind int64, a connectors.JSON) {
 }
 
 // happened adds what somebody did.
-func (r *reader) happened(kind int64, a, whom connectors.JSON) {
+func (r *reader) happened(kind int64, a, whom decode.JSON) {
 	say := func(before, after string) {
 		r.Text.Add(" " + before)
 		r.accounts(whom)
@@ -161,7 +161,7 @@ func (r *reader) happened(kind int64, a, whom connectors.JSON) {
 }
 
 // muted reports whether members were muted, as is most likely where nothing says so.
-func (r *reader) muted(v connectors.JSON) bool {
+func (r *reader) muted(v decode.JSON) bool {
 	if on, ok := v.Flag(); ok && v.Told() {
 		return on
 	}
@@ -173,17 +173,17 @@ func (r *reader) muted(v connectors.JSON) bool {
 var teamKeys = [...]string{"updatedTeamInfo", "team_info", "tinfo", "team"}
 
 // teamOf gives what a notification says of the team.
-func (r *reader) teamOf(a connectors.JSON) connectors.JSON {
+func (r *reader) teamOf(a decode.JSON) decode.JSON {
 	for _, key := range teamKeys {
 		if v := r.openObject(r.pick(a, key)); v.Told() {
 			return v
 		}
 	}
-	return connectors.JSON{}
+	return decode.JSON{}
 }
 
 // changed adds a line for each text that was changed of a team.
-func (r *reader) changed(a connectors.JSON) {
+func (r *reader) changed(a decode.JSON) {
 	team := r.teamOf(a)
 	of := func(label, name, number string) {
 		v := pick(a, name)
@@ -200,7 +200,7 @@ func (r *reader) changed(a connectors.JSON) {
 }
 
 // team reads the team's name.
-func (r *reader) team(a connectors.JSON) string {
+func (r *reader) team(a decode.JSON) string {
 	name := a.Get("tname")
 	if !name.Told() {
 		name = pick(r.teamOf(a), "name", "tname", "3")
@@ -213,8 +213,8 @@ func (r *reader) team(a connectors.JSON) string {
 }
 
 // accounts adds a list of accounts, or one, somebody where there is none.
-func (r *reader) accounts(v connectors.JSON) {
-	if list := r.openOr(v); list.Kind() == connectors.Array {
+func (r *reader) accounts(v decode.JSON) {
+	if list := r.openOr(v); list.Kind() == decode.Array {
 		v = list
 	} else if s, ok := r.word(v); ok && s != "" {
 		r.Text.Add(" " + s)

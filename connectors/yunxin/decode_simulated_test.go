@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/connectors/yunxin"
 	"chatlake/schemas"
 	"chatlake/simulator"
@@ -44,9 +45,9 @@ func simulatedApp(t *testing.T) (*simulator.YunxinWorld, *yunxin.Source) {
 	t.Cleanup(server.Close)
 	key, secret := w.App()
 	cfg := yunxin.Config{AppKey: key, AppSecret: secret, BaseURL: server.URL, FileHosts: []string{server.URL}, Client: server.Client()}
-	policy := connectors.Policy{Unit: time.Microsecond}
+	policy := api.Policy{Unit: time.Microsecond}
 	return w, yunxin.NewSource(yunxin.SourceConfig{
-		Call: connectors.Retry(yunxin.NewCall(cfg), policy), Fetch: connectors.Retry(yunxin.NewFetch(cfg), policy), AppKey: key, Unit: time.Microsecond,
+		Call: api.Retry(yunxin.NewCall(cfg), policy), Fetch: api.Retry(yunxin.NewFetch(cfg), policy), AppKey: key, Unit: time.Microsecond,
 	})
 }
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/connectors/yunxin"
 	"chatlake/schemas"
 )
@@ -114,9 +115,9 @@ func (f *fakeAPI) source() *yunxin.Source { return sourceOf(f.config()) }
 func sourceOf(cfg yunxin.Config) *yunxin.Source { return newSource(cfg, time.Microsecond) }
 
 func newSource(cfg yunxin.Config, unit time.Duration) *yunxin.Source {
-	policy := connectors.Policy{Unit: time.Microsecond}
+	policy := api.Policy{Unit: time.Microsecond}
 	return yunxin.NewSource(yunxin.SourceConfig{
-		Call: connectors.Retry(yunxin.NewCall(cfg), policy), Fetch: connectors.Retry(yunxin.NewFetch(cfg), policy),
+		Call: api.Retry(yunxin.NewCall(cfg), policy), Fetch: api.Retry(yunxin.NewFetch(cfg), policy),
 		AppKey: appKey, APIVersion: cfg.APIVersion, Unit: unit,
 	})
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/connectors/yunxin"
 	"chatlake/schemas"
 )
@@ -126,7 +127,7 @@ func (p *troubled) source() *yunxin.Source {
 		Transport: &http.Transport{DialContext: p.dial, DisableKeepAlives: true},
 	}
 	return yunxin.NewSource(yunxin.SourceConfig{
-		Call: connectors.Retry(yunxin.NewCall(cfg), connectors.Policy{}), Fetch: connectors.Retry(yunxin.NewFetch(cfg), connectors.Policy{}), AppKey: appKey,
+		Call: api.Retry(yunxin.NewCall(cfg), api.Policy{}), Fetch: api.Retry(yunxin.NewFetch(cfg), api.Policy{}), AppKey: appKey,
 	})
 }
 
@@ -246,7 +247,7 @@ func TestMessagesThatLookLikeAnOutage(t *testing.T) {
 		p := &troubled{trouble: troubles["code 500"], fits: func(call string) bool { return strings.HasPrefix(call, "batch") && strings.Contains(call, ids[0][:12]) }}
 		cfg := yunxin.Config{AppKey: appKey, AppSecret: appSecret, BaseURL: "http://api.test", Client: &http.Client{Transport: p}}
 		source := yunxin.NewSource(yunxin.SourceConfig{
-			Call: connectors.Retry(connectors.Watch(yunxin.NewCall(cfg), connectors.NewHealth(schemas.Yunxin, nil)), connectors.Policy{}), AppKey: appKey,
+			Call: api.Retry(api.Watch(yunxin.NewCall(cfg), api.NewHealth(schemas.Yunxin, nil)), api.Policy{}), AppKey: appKey,
 		})
 		c := list("alice|1|bob", ids...)
 		began := time.Now()

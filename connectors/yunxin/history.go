@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/schemas"
 )
 
@@ -25,17 +26,17 @@ type history struct {
 }
 
 func newHistory(w *walk) {
-	h := &history{walk: w, windows: windowsOf(w.at.Cursor)}
-	if w.at.Pages == 0 {
-		h.windows = h.resume(w.at.Watermark, schemas.MillisOf(time.Now()), w.c.WindowEnd == nil)
+	h := &history{walk: w, windows: windowsOf(w.At.Cursor)}
+	if w.At.Pages == 0 {
+		h.windows = h.resume(w.At.Watermark, schemas.MillisOf(time.Now()), w.c.WindowEnd == nil)
 	}
-	w.mark, w.step = h.windows, h.next
-	if kept, ok := w.at.Memory.(memory); ok {
+	w.Mark, w.Step = h.windows, h.next
+	if kept, ok := w.At.Memory.(memory); ok {
 		h.memory = kept
-	} else if h.Token != "" {
-		h.memory.token(h.Token)
+	} else if h.windows.Token != "" {
+		h.follows(h.windows.Token)
 	}
-	w.keep = func() any { return h.memory }
+	w.Keep = func() any { return h.memory }
 }
 
 // next reads one page.
@@ -51,10 +52,7 @@ func (h *history) next(ctx context.Context) (*connectors.Page, error) {
 func (h *history) read(ctx context.Context, page *connectors.Page) (*connectors.Page, error) {
 	l, ok := readListing(page.Body)
 	if !ok {
-		return nil, &connectors.Error{
-			Class: connectors.ClassUnavailable, API: page.Type, Code: connectors.CodeUnreadable, Calls: page.Calls,
-			Message: "the answer says that all is well but not whether there are more pages", Response: &page.Response,
-		}
+		return nil, api.NoPaging(&page.Response, page.Calls, "pages")
 	}
 	if err := h.expand(ctx, page, filesOf(l.items)); err != nil {
 		return nil, err
@@ -62,36 +60,36 @@ func (h *history) read(ctx context.Context, page *connectors.Page) (*connectors.
 	page.Items = len(l.items)
 	h.note(l.items)
 	if failed := h.follow(&l); failed != nil {
-		return h.end(page, failed), nil
+		return h.End(page, failed), nil
 	}
 	if len(h.Open) == 0 && !h.Check {
-		return h.end(page, nil), nil
+		return h.End(page, nil), nil
 	}
-	h.advance(page)
+	h.Advance(page)
 	return page, nil
 }
 
 // follow steps ahead, or tells why reading cannot go on.
 func (h *history) follow(l *listing) *connectors.Failure {
-	news := h.Token == "" && h.learn(l) // a token goes with the window that it was given for
+	news := h.windows.Token == "" && h.learn(l) // a token goes with the window that it was given for
 	if h.Check {
 		return h.settle(l, news)
 	}
 	if h.cover(l) {
-		h.guard, h.refused = h.guard.WithoutTokens(), 0
+		h.Guard, h.refused = h.Guard.WithoutTokens(), 0
 		if len(h.Open) == 0 {
 			return nil
 		}
-		return h.memory.page(l)
+		return h.page(l)
 	}
 	if news {
-		return h.memory.page(l) // without the millisecond before or after it, the window may lead on
+		return h.page(l) // without the millisecond before or after it, the window may lead on
 	}
-	if failed := h.memory.token(l.token); failed != nil {
+	if failed := h.follows(l.token); failed != nil {
 		return failed
 	}
 	h.hold(l)
-	return h.memory.page(l)
+	return h.page(l)
 }
 
 // settle looks at the millisecond at a page's edge as it was read from its other end: if that meets what was seen of it
@@ -113,37 +111,38 @@ func (h *history) settle(l *listing, news bool) *connectors.Failure {
 // What is too large is asked for again in smaller pages.
 func (h *history) list(ctx context.Context, page *connectors.Page) (*connectors.Page, error) {
 	for {
-		size := h.size.Of(pageSize, h.at.Limit)
+		size := h.Size.Of(pageSize, h.At.Limit)
 		r := connectors.Request{
 			API: schemas.YunxinMessagesList, Method: http.MethodGet, Path: h.path + "/messages", Query: h.query(size),
 		}
 		resp, why, err := h.ask(ctx, r)
-		e := errorOf(err)
+		e := connectors.ErrorOf(err)
 		switch {
 		case e != nil && e.Class == connectors.ClassCursor:
 			page.Calls += e.Calls
-			if h.refused++; h.refused > maxRefused {
-				page.Response = *answerIn(&r, e, reasonRefused)
-				return h.end(page, &connectors.Failure{Code: reasonRefused, Message: "page tokens are refused again and again: " + e.Message}), nil
+			if h.refused++; h.refused > api.MaxRefused {
+				page.Response = *api.AnswerIn(&r, e)
+				page.Error = api.ReasonRefused
+				return h.End(page, api.RefusedTokens(e)), nil
 			}
 			h.run()
 			h.Edge, h.Tied = 0, nil
-			h.guard = connectors.Guard{}
+			h.Guard = api.Guard{}
 		case err != nil:
 			return nil, err
 		case why == nil:
 			page.Calls += resp.Calls
 			page.Response = *resp
-			h.size = h.size.Larger(pageSize)
+			h.Size = h.Size.Larger(pageSize)
 			return h.read(ctx, page)
 		case !connectors.RefusedBody(why):
 			page.Calls += resp.Calls
 			page.Response = *resp
-			return h.end(page, failureOf(why)), nil
+			return h.End(page, failureOf(why)), nil
 		default:
 			page.Calls += resp.Calls
 			var smaller bool
-			if h.size, smaller = h.size.Smaller(size); !smaller {
+			if h.Size, smaller = h.Size.Smaller(size); !smaller {
 				return h.skip(page, resp, why), nil
 			}
 		}
@@ -157,8 +156,8 @@ func (h *history) query(size int) string {
 	begin, end := h.asked()
 	var q strings.Builder
 	q.WriteString("begin_time=" + strconv.FormatInt(int64(begin), 10) + "&end_time=" + strconv.FormatInt(int64(end), 10))
-	if h.Token != "" && !h.Check {
-		q.WriteString("&page_token=" + url.QueryEscape(h.Token))
+	if h.windows.Token != "" && !h.Check {
+		q.WriteString("&page_token=" + url.QueryEscape(h.windows.Token))
 	}
 	// By the vendor's words true is the oldest first, against the name.
 	q.WriteString("&limit=" + strconv.Itoa(size) + "&descending=" + strconv.FormatBool(!h.Check))

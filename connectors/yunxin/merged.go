@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/schemas"
 )
 
@@ -29,7 +30,7 @@ type fileRef struct {
 type fetched struct {
 	seen  map[fileRef]bool // address as the page's request tells it
 	asked int
-	left  int  // bytes that the page may still take, see connectors.MaxPageBytes
+	left  int  // bytes that the page may still take, see api.MaxPageBytes
 	full  bool // a file did not fit: no more are asked for
 }
 
@@ -37,7 +38,7 @@ type fetched struct {
 // each message and URL. What cannot be had stands as the host's answer or with the reason; only ctx's error, and one that
 // says nothing of the file, is returned.
 func (w *walk) expand(ctx context.Context, page *connectors.Page, refs []fileRef) error {
-	f := fetched{seen: map[fileRef]bool{}, left: connectors.MaxPageBytes - page.Bytes()}
+	f := fetched{seen: map[fileRef]bool{}, left: api.MaxPageBytes - page.Bytes()}
 	level := f.fresh(refs)
 	for depth := 1; len(level) > 0; depth++ {
 		var nested []fileRef
@@ -77,9 +78,9 @@ func (f *fetched) take(ctx context.Context, r *connectors.Response) {
 	f.asked++
 	switch {
 	case len(r.Body) > f.left:
-		drop(ctx, r)
+		api.Drop(ctx, r)
 		r.Body, r.Error, f.full = nil, connectors.CodeTooLarge, true
-	case r.Error == connectors.CodeTooLarge && f.left < connectors.MaxBody:
+	case r.Error == connectors.CodeTooLarge && f.left < api.MaxBody:
 		f.full = true // the call was broken off because the page has no room for it
 	}
 	f.left -= len(r.Body)
@@ -130,7 +131,7 @@ func (w *walk) file(ctx context.Context, r connectors.Request) (*connectors.Resp
 	if err == nil {
 		return resp, nil
 	}
-	e := errorOf(err)
+	e := connectors.ErrorOf(err)
 	switch {
 	case e == nil || e.Class != connectors.ClassItem:
 		return nil, err

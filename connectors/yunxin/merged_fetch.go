@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/schemas"
 )
 
@@ -90,7 +91,7 @@ func (f *fetcher) fetch(ctx context.Context, address string, resp *connectors.Re
 	return &connectors.Error{Class: connectors.ClassItem, Code: connectors.CodeRedirect, Message: "too many redirects"}
 }
 
-func (f *fetcher) ask(ctx context.Context, u *url.URL) (*connectors.Reply, error) {
+func (f *fetcher) ask(ctx context.Context, u *url.URL) (*api.Reply, error) {
 	origin, ok := f.hosts.allow(u)
 	if !ok {
 		return nil, errHost
@@ -106,7 +107,7 @@ func (f *fetcher) ask(ctx context.Context, u *url.URL) (*connectors.Reply, error
 	if err != nil {
 		return nil, err
 	}
-	return connectors.Exchange(client, req), nil
+	return api.Exchange(client, req), nil
 }
 
 // refuse is the error of an address that is not asked.
@@ -116,7 +117,7 @@ func refuse(resp *connectors.Response, why error) *connectors.Error {
 }
 
 // settleFile fills in what came, and gives the error that it means, nil where all is well.
-func settleFile(a *connectors.Reply, resp *connectors.Response) *connectors.Error {
+func settleFile(a *api.Reply, resp *connectors.Response) *connectors.Error {
 	resp.HTTPStatus, resp.Time, resp.Body = a.Status, a.At, a.Body
 	switch a.Status {
 	case 0:
@@ -129,7 +130,7 @@ func settleFile(a *connectors.Reply, resp *connectors.Response) *connectors.Erro
 	case a.TooLarge && a.Status == http.StatusOK:
 		resp.Error, resp.Body = connectors.CodeTooLarge, nil
 		return &connectors.Error{
-			Class: connectors.ClassItem, Code: connectors.CodeTooLarge, Message: "the file is not read whole", Err: connectors.ErrTooLarge,
+			Class: connectors.ClassItem, Code: connectors.CodeTooLarge, Message: "the file is not read whole", Err: api.ErrTooLarge,
 		}
 	case a.TooLarge:
 		resp.Body = nil // a part of a body is no body
@@ -150,7 +151,7 @@ func settleFile(a *connectors.Reply, resp *connectors.Response) *connectors.Erro
 		}
 	case a.Status >= http.StatusInternalServerError || a.Status == http.StatusRequestTimeout || a.Status == http.StatusTooEarly:
 		return &connectors.Error{
-			Class: connectors.ClassUnavailable, Code: statusCode(a.Status), Message: "the host does not give the file now", RetryAfter: a.RetryAfter(),
+			Class: connectors.ClassUnavailable, Code: api.StatusCode(a.Status), Message: "the host does not give the file now", RetryAfter: a.RetryAfter(),
 		}
 	}
 	return &connectors.Error{Class: connectors.ClassItem, Code: resp.Code, Message: "the host does not give the file"}

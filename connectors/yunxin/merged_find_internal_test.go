@@ -3,12 +3,12 @@ package yunxin
 import (
 	"testing"
 
-	"chatlake/connectors"
+	"chatlake/connectors/decode"
 )
 
 // TestFilesOfTypeSpellings holds that the file of a merged forward is fetched however the numbers of its types are spelled.
 func TestFilesOfTypeSpellings(t *testing.T) {
-	var p connectors.Parser
+	var p decode.Parser
 	for _, outer := range []string{`100`, `"100"`, `" 100 "`, `100.0`} {
 		for _, inner := range []string{`101`, `"101"`, `" 101 "`, `101.0`, `"101.0"`} {
 			v, err := p.ParseString(`{"message_type":` + outer + `,"attachment":{"type":` + inner + `,"data":{"url":"https://nos.example/f.txt"}}}`)

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"chatlake/connectors"
+	"chatlake/connectors/api"
 )
 
 // DefaultFileHosts are the hosts that the platform's SDKs load files from: object storage, its short links, and storage
@@ -152,7 +152,7 @@ type roads struct {
 
 func newRoads(base *http.Transport, roots *x509.CertPool) roads {
 	if base == nil {
-		base = connectors.TrustingTransport(roots)
+		base = api.TrustingTransport(roots)
 	}
 	plain, guarded := base.Clone(), base.Clone()
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second, Control: guard}
@@ -162,8 +162,8 @@ func newRoads(base *http.Transport, roots *x509.CertPool) roads {
 	}
 	guarded.DialTLSContext = nil
 	return roads{
-		proxy: base.Proxy, guarded: connectors.APIClient(&http.Client{Transport: guarded}),
-		plain: connectors.APIClient(&http.Client{Transport: plain}),
+		proxy: base.Proxy, guarded: api.NewClient(&http.Client{Transport: guarded}),
+		plain: api.NewClient(&http.Client{Transport: plain}),
 	}
 }
 

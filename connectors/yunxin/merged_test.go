@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/schemas"
 )
 
@@ -216,7 +217,7 @@ func TestMergedFilesAreBounded(t *testing.T) {
 		items = append(items, merge(i+1, fmt.Sprintf("%s/large%d", h.URL, i)))
 	}
 	p = onePage(t, history(items...), h.URL)
-	if n := reasons(p); n[""] != 3 || n["too_large"] != 9 || p.Calls != 1+4 || p.Bytes() > connectors.MaxPageBytes {
+	if n := reasons(p); n[""] != 3 || n["too_large"] != 9 || p.Calls != 1+4 || p.Bytes() > api.MaxPageBytes {
 		t.Errorf("files of 20 MiB: %v after %d calls, %d bytes", n, p.Calls, p.Bytes())
 	}
 }

@@ -29,7 +29,7 @@ func BatchTaken(ctx context.Context, call connectors.Call, apiVersion string) er
 }
 
 func taken(err error) error {
-	e := errorOf(err)
+	e := connectors.ErrorOf(err)
 	switch {
 	case e == nil:
 		return err
@@ -57,7 +57,7 @@ func Probe(ctx context.Context, call connectors.Call, apiVersion string, c *sche
 		r = connectors.Request{API: schemas.YunxinMessagesBatch, Method: http.MethodPost, Path: pathOf(apiVersion, id) + "/batch_messages", Body: []byte(oneOf(c.Refs))}
 	}
 	_, err = call(ctx, r)
-	e := errorOf(err)
+	e := connectors.ErrorOf(err)
 	switch {
 	case e == nil:
 		return err

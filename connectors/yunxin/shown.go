@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"chatlake/connectors"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -29,7 +30,7 @@ func Shown(page *schemas.Page) iter.Seq[connectors.Item] {
 		default:
 			return
 		}
-		elements, _ := connectors.SplitArray(page.Body, maxPageItems, "data", list)
+		elements, _ := decode.SplitArray(page.Body, maxPageItems, "data", list)
 		for i := range elements {
 			if !yield(connectors.Item{Pointer: "/data/" + list + "/" + strconv.Itoa(i)}) {
 				return

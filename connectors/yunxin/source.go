@@ -3,7 +3,6 @@ package yunxin
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"iter"
 	"net/url"
 	"strconv"
@@ -11,16 +10,15 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/schemas"
 )
 
-// Reasons of containers that cannot be read here, and of calls that were given up.
+// Reasons of containers that cannot be read here.
 const (
-	reasonTenant   = "other_tenant"
-	reasonKind     = "unsupported_kind"
-	reasonID       = "bad_conversation_id"
-	givenUpSticky  = "internal_error" // the platform's internal error, each time anew
-	givenUpUnknown = "unknown_code"   // a code that nobody has described, each time anew
+	reasonTenant = "other_tenant"
+	reasonKind   = "unsupported_kind"
+	reasonID     = "bad_conversation_id"
 )
 
 // SourceConfig is what a Source works with.
@@ -63,43 +61,22 @@ func NewSource(cfg SourceConfig) *Source {
 // Pages yields the pages of a conversation's history, or of the calls that fetch messages by their ids. See
 // connectors.Source.
 func (s *Source) Pages(ctx context.Context, c *schemas.Container, from connectors.Position) iter.Seq2[*connectors.Page, error] {
-	return func(yield func(*connectors.Page, error) bool) {
-		w := s.walk(c, from)
-		for !w.mark.done() {
-			page, err := w.step(ctx)
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			if !yield(page, nil) || page.Final {
-				return
-			}
-		}
-	}
+	return api.Pages(ctx, func() *api.Walk { return &s.walk(c, from).Walk })
 }
 
 // walk is one reading of a container.
 type walk struct {
+	api.Walk
 	s      *Source
 	c      *schemas.Container
 	tenant string
 	path   string              // of the conversation
 	team   bool                // it is an advanced team's
 	unfit  *connectors.Failure // why the container cannot be read by this source at all
-	at     connectors.Position
-	mark   marker
-	keep   func() any // what goes into Position.Memory; nil: nothing
-	step   func(context.Context) (*connectors.Page, error)
-}
-
-// marker is what a cursor of this source holds, as JSON.
-type marker interface {
-	done() bool
-	finish() // nothing is left
 }
 
 func (s *Source) walk(c *schemas.Container, from connectors.Position) *walk {
-	w := &walk{s: s, c: c, tenant: c.TenantID, at: from}
+	w := &walk{Walk: api.Walk{At: from}, s: s, c: c, tenant: c.TenantID}
 	if w.tenant == "" {
 		w.tenant = s.appKey
 	}
@@ -119,7 +96,7 @@ func (s *Source) walk(c *schemas.Container, from connectors.Position) *walk {
 		newHistory(w)
 	}
 	if w.unfit != nil {
-		w.step = w.refuse
+		w.Step = w.refuse
 	}
 	return w
 }
@@ -130,7 +107,7 @@ func (w *walk) refuse(context.Context) (*connectors.Page, error) {
 	for _, r := range w.c.Refs {
 		page.Missing = append(page.Missing, w.missing(r.MessageID, w.unfit.Code, w.unfit.Message))
 	}
-	return w.end(page, w.unfit), nil
+	return w.End(page, w.unfit), nil
 }
 
 // nothing is the response of a page for which no call was made.
@@ -143,34 +120,19 @@ func (w *walk) missing(id, class, message string) connectors.Failed {
 	return connectors.Failed{RecordID: string(schemas.NewRecordID(schemas.Yunxin, w.tenant, id)), Class: class, Message: message}
 }
 
-// advance makes the position the one after page.
-func (w *walk) advance(page *connectors.Page) {
-	w.at.Pages++
-	if b, err := json.Marshal(w.mark); err == nil { // of strings, numbers and booleans: always
-		w.at.Cursor = connectors.Cursor(b)
+// cursor is a mark as JSON.
+func cursor(mark any) connectors.Cursor {
+	b, err := json.Marshal(mark)
+	if err != nil {
+		return "" // a struct of strings, numbers and booleans always marshals
 	}
-	if w.keep != nil {
-		w.at.Memory = w.keep()
-	}
-	page.Next = w.at
-}
-
-// end makes page the last one. After a failure the cursor stays where it was.
-func (w *walk) end(page *connectors.Page, failed *connectors.Failure) *connectors.Page {
-	page.Final, page.Failed = true, failed
-	cursor := w.at.Cursor
-	w.mark.finish()
-	w.advance(page)
-	if failed != nil {
-		w.at.Cursor, page.Next.Cursor = cursor, cursor
-	}
-	return page
+	return connectors.Cursor(b)
 }
 
 // note takes the times of a page's messages into the watermark.
 func (w *walk) note(items []entry) {
 	for i := range items {
-		w.at.Watermark = max(w.at.Watermark, items[i].created)
+		w.Saw(items[i].created)
 	}
 }
 
@@ -178,60 +140,22 @@ func (w *walk) note(items []entry) {
 // to be had; or with an error that says nothing of the container.
 func (w *walk) ask(ctx context.Context, r connectors.Request) (resp *connectors.Response, why *connectors.Error, err error) {
 	resp, err = w.contrast(ctx, r)
-	if e := errorOf(err); e != nil && doubted(e) {
+	if e := connectors.ErrorOf(err); e != nil && doubted(e) {
 		resp, err = w.accepted(ctx, r, e)
 	}
 	if err == nil {
 		return resp, nil, nil
 	}
-	e := errorOf(err)
+	e := connectors.ErrorOf(err)
 	if e == nil {
 		return nil, nil, err
 	}
-	switch e.Class {
-	case connectors.ClassItem, connectors.ClassContainer:
-		return answerIn(&r, e, ""), e, nil
-	case connectors.ClassSticky:
-		return answerIn(&r, e, givenUpSticky), e, nil
-	case connectors.ClassUnknown:
-		return answerIn(&r, e, givenUpUnknown), e, nil
+	if resp = api.Settled(&r, e); resp != nil {
+		return resp, e, nil
 	}
 	return nil, nil, err
 }
 
 func failureOf(e *connectors.Error) *connectors.Failure {
 	return &connectors.Failure{Code: e.Code, Message: e.Message, Wide: isWide(e.Code)}
-}
-
-func errorOf(err error) *connectors.Error {
-	var e *connectors.Error
-	if errors.As(err, &e) {
-		return e
-	}
-	return nil
-}
-
-// answerIn is the response in e, or one without a body where none came; reason, where not "", says why it was given up.
-func answerIn(r *connectors.Request, e *connectors.Error, reason string) *connectors.Response {
-	resp := connectors.Response{Type: r.API, Request: r.Line(), Subject: r.Subject, Error: e.Code, Time: time.Now()}
-	if e.Response != nil {
-		resp = *e.Response
-	}
-	if reason != "" {
-		resp.Error = reason
-	}
-	resp.Calls = e.Calls
-	return &resp
-}
-
-// rest returns after d, or with ctx's error.
-func rest(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -3,7 +3,8 @@ package yunxin
 import (
 	"strconv"
 
-	"chatlake/connectors"
+	"chatlake/connectors/api"
+	"chatlake/connectors/decode"
 	"chatlake/schemas"
 )
 
@@ -24,26 +25,21 @@ type listing struct {
 
 // readListing reads a body whose code is 200. It reports false where the body does not say whether there is more.
 func readListing(body []byte) (l listing, ok bool) {
-	p := parsers.Get().(*connectors.Parser)
-	defer parsers.Put(p)
+	p := decode.Borrow()
+	defer p.Return()
 	v, err := p.Parse(body)
 	data := v.Get("data")
-	if err != nil || data.Kind() != connectors.Object {
+	if err != nil {
 		return listing{}, false
 	}
-	more := data.Get("has_more")
-	if l.more, ok = more.Flag(); !ok {
+	if l.token, l.more, ok = api.Paging(data, "next_token"); !ok {
 		return listing{}, false
-	}
-	l.token = data.Get("next_token").Word()
-	if l.token != "" && !more.Told() {
-		return listing{}, false // taken as the end, the rest would be lost without a word
 	}
 	l.items = entriesOf(data.Get("items"))
 	return l, true
 }
 
-func entriesOf(list connectors.JSON) []entry {
+func entriesOf(list decode.JSON) []entry {
 	items := make([]entry, list.Len())
 	for i := range items {
 		v := list.At(i)
@@ -79,8 +75,8 @@ type answers struct {
 
 // readBatch reads a body whose code is 200. A list that is absent, null or none is empty.
 func readBatch(body []byte) answers {
-	p := parsers.Get().(*connectors.Parser)
-	defer parsers.Put(p)
+	p := decode.Borrow()
+	defer p.Return()
 	v, _ := p.Parse(body) // the call has parsed it before
 	data := v.Get("data")
 	a := answers{

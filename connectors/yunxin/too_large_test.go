@@ -10,13 +10,14 @@ import (
 	"testing"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/schemas"
 )
 
 // large is in the place of what makes a message longer than a body may be.
 const large = "@large@"
 
-var padding = strings.Repeat("x", connectors.MaxBody)
+var padding = strings.Repeat("x", api.MaxBody)
 
 // inflate gives answers with each large replaced, without a copy of it.
 func inflate(answer func(r *http.Request) string) *http.Client {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/connectors/feishu"
 	"chatlake/connectors/yunxin"
 	"chatlake/pipeline"
@@ -80,11 +81,11 @@ func newSite(t testing.TB, o simulator.Options, y simulator.YunxinOptions, f mem
 	key, word := app.App()
 	talk := yunxin.Config{AppKey: key, AppSecret: word, BaseURL: two.URL, FileHosts: []string{two.URL}}
 	s.platforms = map[string]extract.Platform{
-		schemas.Feishu: {TenantID: id, AppID: id, Source: feishu.NewSource(connectors.Retry(feishu.NewCall(feishu.Config{
+		schemas.Feishu: {TenantID: id, AppID: id, Source: feishu.NewSource(api.Retry(feishu.NewCall(feishu.Config{
 			AppID: id, AppSecret: secret, BaseURL: one.URL,
-		}), connectors.Policy{}), id)},
+		}), api.Policy{}), id)},
 		schemas.Yunxin: {TenantID: key, AppID: key, Source: yunxin.NewSource(yunxin.SourceConfig{
-			Call: connectors.Retry(yunxin.NewCall(talk), connectors.Policy{}), Fetch: connectors.Retry(yunxin.NewFetch(talk), connectors.Policy{}), AppKey: key,
+			Call: api.Retry(yunxin.NewCall(talk), api.Policy{}), Fetch: api.Retry(yunxin.NewFetch(talk), api.Policy{}), AppKey: key,
 		})},
 	}
 	return s

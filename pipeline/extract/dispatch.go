@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/schemas"
 )
 
@@ -103,7 +103,7 @@ func (s *session) turn(ctx context.Context, start starter) time.Duration {
 // fill gives a lane's places to what waits for them. mu is held.
 func (s *session) fill(ctx context.Context, start starter, lane int, wanted []bool) {
 	l, w := s.lanes[lane], &s.work[lane]
-	if _, closed := l.platform.health.Closed(connectors.Platform); closed {
+	if _, closed := l.platform.health.Closed(api.WholePlatform); closed {
 		return
 	}
 	if _, closed := l.platform.health.Closed(l.api); closed {
@@ -166,8 +166,8 @@ func (s *session) probed(g gateOf) {
 func (s *session) closedGates() (gates []gateOf) {
 	for _, name := range s.names {
 		p := s.platforms[name]
-		if _, closed := p.health.Closed(connectors.Platform); closed {
-			gates = append(gates, gateOf{p, connectors.Platform})
+		if _, closed := p.health.Closed(api.WholePlatform); closed {
+			gates = append(gates, gateOf{p, api.WholePlatform})
 			continue
 		}
 		for _, l := range s.lanes {
@@ -208,7 +208,7 @@ func (s *session) candidate(g gateOf) *live {
 	if l := s.untried(g, turn/2); l != nil || waits != nil {
 		return cmp.Or(l, waits)
 	}
-	if g.scope == connectors.Platform {
+	if g.scope == api.WholePlatform {
 		for other, q := range s.gates {
 			if l := q.peek(); l != nil && other.platform == g.platform {
 				return l
@@ -222,7 +222,7 @@ func (s *session) candidate(g gateOf) *live {
 func (s *session) untried(g gateOf, turn int) *live {
 	for i := range s.lanes {
 		i = (i + turn) % len(s.lanes)
-		if l := s.lanes[i]; l.platform != g.platform || g.scope != connectors.Platform && l.api != g.scope {
+		if l := s.lanes[i]; l.platform != g.platform || g.scope != api.WholePlatform && l.api != g.scope {
 			continue
 		}
 		w := &s.work[i]
@@ -278,7 +278,7 @@ func (s *session) startRead(ctx context.Context, start starter, l *live, probe *
 	lane := int(s.all[l.key].lane)
 	if probe != nil {
 		r.probe, r.probes = probe.scope, true
-		own = connectors.WithProbe(own, probe.scope)
+		own = api.WithProbe(own, probe.scope)
 	}
 	r.leave = sync.OnceFunc(func() { s.places.release(lane) })
 	start(func(ctx context.Context) error {

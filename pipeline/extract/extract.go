@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/pipeline"
 	"chatlake/schemas"
 )
@@ -27,8 +28,8 @@ type Platform struct {
 	Source   connectors.Source
 	TenantID string
 	AppID    string // ce_appid
-	// Health is what the source's calls report to (connectors.Watch); nil: a new one, which hears of containers alone.
-	Health *connectors.Health
+	// Health is what the source's calls report to (api.Watch); nil: a new one, which hears of containers alone.
+	Health *api.Health
 }
 
 // Config is what an extractor is made of.
@@ -58,7 +59,7 @@ type Extractor struct {
 	lanes     []lane
 	busy      []int   // by lane, containers that are queued or running; guarded by mu
 	places    *places // over all partitions
-	room      *connectors.Room
+	room      *api.Room
 	stats     Stats
 
 	mu       sync.Mutex
@@ -72,7 +73,7 @@ type Extractor struct {
 type platform struct {
 	Platform
 	name     string
-	health   *connectors.Health
+	health   *api.Health
 	patience patience // guarded by Extractor.mu
 	row      row      // guarded by Extractor.mu
 	items    atomic.Int64
@@ -86,12 +87,12 @@ func New(c Config) *Extractor {
 	if c.Bodies <= 0 {
 		c.Bodies = defaultBodies
 	}
-	e := &Extractor{Config: c, platforms: map[string]*platform{}, ended: map[int32]Summary{}, room: connectors.NewRoom(c.Bodies)}
+	e := &Extractor{Config: c, platforms: map[string]*platform{}, ended: map[int32]Summary{}, room: api.NewRoom(c.Bodies)}
 	e.names = slices.Sorted(maps.Keys(c.Platforms))
 	for _, name := range e.names {
 		p := &platform{Platform: c.Platforms[name], name: name, health: c.Platforms[name].Health}
 		if p.health == nil {
-			p.health = connectors.NewHealth(name, c.Logger)
+			p.health = api.NewHealth(name, c.Logger)
 		}
 		e.platforms[name] = p
 		e.lanes = append(e.lanes, lanesOf(p)...)

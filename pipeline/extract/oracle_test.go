@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"maps"
 	"slices"
+	"strconv"
 	"testing"
 
 	"chatlake/pipeline/memlog"
@@ -59,6 +60,10 @@ func (s *state) take(t testing.TB, tx *memlog.Transaction) {
 			}
 			if p.ID != schemas.PageID(p.Container, p.Epoch, p.Number, p.Request, p.Subject) {
 				t.Errorf("%s page %d has the id of another", p.Container, p.Number)
+			}
+			byType := p
+			if byType.Expands = ""; p.Expands != strconv.FormatBool(byType.Expansion()) {
+				t.Errorf("%s page %d of type %s: ce_expansion is %q", p.Container, p.Number, p.Type, p.Expands)
 			}
 			if p.Number == 0 || p.Expansion() {
 				before = append(before, p)

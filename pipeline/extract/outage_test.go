@@ -14,13 +14,14 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/pipeline/extract"
 	"chatlake/pipeline/memlog"
 	"chatlake/schemas"
 )
 
-// api is a platform that is asked by calls, as sources ask: each retried, and watched.
-type api struct {
+// askedAPI is a platform that is asked by calls, as sources ask: each retried, and watched.
+type askedAPI struct {
 	pages  int                                    // of each container
 	answer func(ctx context.Context, n int) error // of the n-th call; nil: all is well
 
@@ -33,15 +34,15 @@ type api struct {
 }
 
 // newAPI puts an API into a rig in the place of its book.
-func (r *rig) newAPI(pages int) *api {
-	a := &api{pages: pages, read: map[string][]time.Time{}}
-	health := connectors.NewHealth(schemas.Feishu, r.conf.Logger)
-	a.call = connectors.Retry(connectors.Watch(a.serve, health), connectors.Policy{})
+func (r *rig) newAPI(pages int) *askedAPI {
+	a := &askedAPI{pages: pages, read: map[string][]time.Time{}}
+	health := api.NewHealth(schemas.Feishu, r.conf.Logger)
+	a.call = api.Retry(api.Watch(a.serve, health), api.Policy{})
 	r.conf.Platforms[schemas.Feishu] = extract.Platform{Source: a, TenantID: tenant, AppID: "app_1", Health: health}
 	return a
 }
 
-func (a *api) serve(ctx context.Context, q connectors.Request) (*connectors.Response, error) {
+func (a *askedAPI) serve(ctx context.Context, q connectors.Request) (*connectors.Response, error) {
 	a.mu.Lock()
 	a.sent = append(a.sent, time.Now())
 	n := len(a.sent)
@@ -64,7 +65,7 @@ func (a *api) serve(ctx context.Context, q connectors.Request) (*connectors.Resp
 }
 
 // Pages is connectors.Source's.
-func (a *api) Pages(ctx context.Context, c *schemas.Container, from connectors.Position) iter.Seq2[*connectors.Page, error] {
+func (a *askedAPI) Pages(ctx context.Context, c *schemas.Container, from connectors.Position) iter.Seq2[*connectors.Page, error] {
 	return func(yield func(*connectors.Page, error) bool) {
 		for n := from.Pages + 1; ; n++ {
 			resp, err := a.call(ctx, connectors.Request{
@@ -86,7 +87,7 @@ func (a *api) Pages(ctx context.Context, c *schemas.Container, from connectors.P
 }
 
 // within is how many containers had a page read in a time.
-func (a *api) within(from, to time.Time) int {
+func (a *askedAPI) within(from, to time.Time) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	n := 0
@@ -102,7 +103,7 @@ func (a *api) within(from, to time.Time) int {
 }
 
 // calls is how many calls were sent in a time.
-func (a *api) calls(from, to time.Time) int {
+func (a *askedAPI) calls(from, to time.Time) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	n := 0

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/schemas"
 )
 
@@ -64,7 +65,7 @@ func (r *reading) position() connectors.Position {
 func (s *session) read(parent, ctx context.Context, r *reading) error {
 	room := s.room.Page()
 	defer room.Release()
-	page, err := s.next(connectors.WithAllowance(ctx, room), r)
+	page, err := s.next(api.WithAllowance(ctx, room), r)
 	switch {
 	case err != nil:
 	case page.Final && page.Failed != nil && page.Failed.Wide:
@@ -162,7 +163,7 @@ func bound(p *connectors.Page) {
 		size += len(p.Opening[i].Body)
 	}
 	for i := range p.Expansions {
-		if x := &p.Expansions[i]; size+len(x.Body) > connectors.MaxPageBytes {
+		if x := &p.Expansions[i]; size+len(x.Body) > api.MaxPageBytes {
 			x.Body, x.Error = nil, connectors.CodeTooLarge
 		}
 		size += len(p.Expansions[i].Body)
@@ -179,7 +180,7 @@ func (s *session) fails(ctx context.Context, r *reading, err error) error {
 	health := r.platform.health
 	switch {
 	case e.Class == connectors.ClassFatal:
-		scope := connectors.Platform
+		scope := api.WholePlatform
 		if s.laneAt(gateOf{r.platform, e.API}) < 0 {
 			health.RefusedAll(e.Code, e.Message)
 		} else {
@@ -189,7 +190,7 @@ func (s *session) fails(ctx context.Context, r *reading, err error) error {
 	case e.Class != connectors.ClassUnavailable || e.Code == connectors.CodeNoRoom:
 		return s.pause(ctx, r, e)
 	case e.Scope == "":
-		health.Failed(connectors.Fault{
+		health.Failed(api.Fault{
 			Scope: scopeOf(e), Subject: string(r.key), Code: e.Code, After: e.RetryAfter, Others: s.others(r),
 		})
 	}

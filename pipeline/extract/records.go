@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/pipeline"
 	"chatlake/schemas"
 )
@@ -80,7 +81,9 @@ func (s *session) draw(r *reading, d *draft) error {
 		add(s.page(r, &p.Opening[i], 0).Record(s.Topics.RawPages, total), partOpening, i)
 	}
 	for i := range p.Expansions {
-		add(s.page(r, &p.Expansions[i], number).Record(s.Topics.RawPages, total), partExpansion, i)
+		expansion := s.page(r, &p.Expansions[i], number)
+		expansion.Expands = "true"
+		add(expansion.Record(s.Topics.RawPages, total), partExpansion, i)
 	}
 	page := s.page(r, &p.Response, number)
 	page.Prev, page.Final = deref(r.checkpoint.LastPageID), p.Final
@@ -151,7 +154,7 @@ func (s *session) page(r *reading, p *connectors.Response, number int64) *schema
 	}
 	return &schemas.Page{
 		Container: r.key, Conversation: r.conversation(), Type: p.Type, ContentType: contentType, Time: p.Time,
-		Epoch: r.checkpoint.Epoch, Number: number, Request: p.Request, HTTPStatus: p.HTTPStatus, Code: p.Code,
+		Epoch: r.checkpoint.Epoch, Number: number, Expands: "false", Request: p.Request, HTTPStatus: p.HTTPStatus, Code: p.Code,
 		Error: p.Error, LogID: p.LogID, Subject: p.Subject, AppID: r.platform.AppID, ConnectorVersion: s.Version,
 		Body: p.Body,
 	}
@@ -197,7 +200,7 @@ func (d *draft) hole(page *schemas.Page) {
 		return
 	}
 	d.holed = true
-	why := fmt.Sprintf("is longer than the %d MiB that are read", connectors.MaxBody>>20)
+	why := fmt.Sprintf("is longer than the %d MiB that are read", api.MaxBody>>20)
 	if d.hollow {
 		why = "does not fit into its topic; " + remedy
 	}

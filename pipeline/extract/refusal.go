@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"chatlake/connectors"
+	"chatlake/connectors/api"
 	"chatlake/schemas"
 )
 
@@ -50,10 +51,10 @@ type refusal struct {
 // refused takes in a refusal that is not about a container alone. The container is held, or waits for the platform.
 func (s *session) refused(ctx context.Context, r *reading, page *connectors.Page) error {
 	why, p := page.Failed, r.platform
-	if gate, closed := p.health.Closed(connectors.Platform); closed && gate.Refusal {
+	if gate, closed := p.health.Closed(api.WholePlatform); closed && gate.Refusal {
 		p.health.RefusedAll(why.Code, why.Message)
 		e := &connectors.Error{Class: connectors.ClassFatal, API: r.api, Code: why.Code, Message: why.Message, Calls: page.Calls}
-		return s.waitsFor(ctx, r, connectors.Platform, e)
+		return s.waitsFor(ctx, r, api.WholePlatform, e)
 	}
 	h, kept := &hold{s, r, page}, false
 	s.end(r, func(l *live) {
@@ -72,7 +73,7 @@ func (e *Extractor) line(p *platform, h *hold) (verdicts []verdict) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	why := h.page.Failed
-	if gate, closed := p.health.Closed(connectors.Platform); closed && gate.Refusal {
+	if gate, closed := p.health.Closed(api.WholePlatform); closed && gate.Refusal {
 		if e.refusal != nil {
 			e.refusal.pending++
 		}
@@ -210,7 +211,7 @@ func (s *session) decide(parent, ctx context.Context, v verdict) error {
 	if v.waits {
 		why := v.page.Failed
 		e := &connectors.Error{Class: connectors.ClassFatal, API: v.r.api, Code: why.Code, Message: why.Message, Calls: v.page.Calls}
-		return s.ends(parent, ctx, v.r, s.waitsFor(ctx, v.r, connectors.Platform, e))
+		return s.ends(parent, ctx, v.r, s.waitsFor(ctx, v.r, api.WholePlatform, e))
 	}
 	return s.ends(parent, ctx, v.r, s.commitPage(ctx, v.r, v.page))
 }
