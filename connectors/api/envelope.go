@@ -87,12 +87,16 @@ func (h *Host) Open(r *connectors.Request, a *Reply, resp *connectors.Response) 
 	}
 	e.parser = decode.Borrow()
 	var err error
-	if e.JSON, err = e.parser.Parse(a.Body); err != nil && json.Valid(a.Body) {
-		// It came whole, beyond what the parser takes, and would come so again: asking for ever would hold up the container.
-		return e, h.refuse(r, a.Body, resp, connectors.CodeTooComplex, err), false
+	if e.JSON, err = e.parser.Parse(a.Body); err != nil {
+		if json.Valid(a.Body) {
+			// It came whole, beyond what the parser takes, and would come so again: asking for ever would hold up the container.
+			return e, h.refuse(r, a.Body, resp, connectors.CodeTooComplex, err), false
+		}
+		strange = true
+		return e, nil, strange
 	}
 	var ok bool
-	if e.Code, ok = e.Get("code").Int(); err != nil || !ok {
+	if e.Code, ok = e.Get("code").Int(); !ok {
 		return e, nil, true
 	}
 	resp.Code = strconv.FormatInt(e.Code, 10)

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// APIClient is a copy of given that follows no redirect and keeps no cookie; where given is nil, a client of our own
+// NewClient is a copy of given that follows no redirect and keeps no cookie; where given is nil, a client of our own
 // that honours HTTPS_PROXY.
 func NewClient(given *http.Client) *http.Client {
 	var c http.Client

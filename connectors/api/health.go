@@ -18,7 +18,7 @@ const (
 	refusedTime = time.Minute // between probes of a platform that refuses the app, and between lines that say so
 )
 
-// Platform is the scope of everything that a platform has.
+// WholePlatform is the scope of everything that a platform has.
 const WholePlatform = ""
 
 // Health is how one platform answers at present: which of its scopes answer, which are out, and whether it refuses the app.

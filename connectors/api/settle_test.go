@@ -104,7 +104,7 @@ func TestContrast(t *testing.T) {
 	}
 	s = &outcomesOf{outcomes: []error{stuck}}
 	nothing := func() (connectors.Request, bool) { return connectors.Request{}, false }
-	if _, err := api.Contrast(t.Context(), s.call, connectors.Request{Subject: "m"}, nothing); err != error(stuck) || !slices.Equal(s.asked, []string{"m"}) {
+	if _, err := api.Contrast(t.Context(), s.call, connectors.Request{Subject: "m"}, nothing); !errors.Is(err, stuck) || !slices.Equal(s.asked, []string{"m"}) {
 		t.Errorf("without anything else to ask for: %v, asked for %v", err, s.asked)
 	}
 }
