@@ -281,7 +281,8 @@ func (s *session) startRead(ctx context.Context, start starter, l *live, probe *
 		own = api.WithProbe(own, probe.scope)
 	}
 	r.leave = sync.OnceFunc(func() { s.places.release(lane) })
-	start(func(ctx context.Context) error {
+	// ctx is what own comes from: a task's context is another child of it, which may end a moment after own.
+	start(func(context.Context) error {
 		defer r.leave()
 		defer stop(nil)
 		return s.read(ctx, own, r)
@@ -298,7 +299,7 @@ func (s *session) closeAll(ctx context.Context, start starter) {
 		}
 		own, stop := context.WithCancelCause(ctx)
 		r := s.begin(l, stop)
-		start(func(ctx context.Context) error {
+		start(func(context.Context) error {
 			defer stop(nil)
 			return s.finish(ctx, own, r)
 		})

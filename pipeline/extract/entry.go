@@ -105,6 +105,7 @@ type live struct {
 	same   int   // pages in a row that led back to themselves
 
 	tries  int       // failures in a row
+	alone  bool      // that it waits was logged
 	failed time.Time // when it failed last
 	scope  string    // what failed then
 	until  time.Time // when its pause ends

@@ -2,7 +2,7 @@ package extract
 
 import "chatlake/schemas"
 
-// loneTries is after how many failures in a row a container's own pauses are logged: where its platform is out, that was
+// loneTries is after how many failures in a row a container's own pauses are logged, once: where its platform is out, that was
 // noticed before, and the outage has a line for all.
 const loneTries = 2
 

@@ -233,11 +233,14 @@ func (s *session) pause(ctx context.Context, r *reading, why *connectors.Error) 
 			return err
 		}
 	}
-	if tries == loneTries {
+	_, out := r.platform.health.Closed(scopeOf(why))
+	alone := tries >= loneTries && !r.live.alone && !out
+	if alone {
 		s.Logger.Warn("container waits: others of its platform are read, or there are none", "container", r.key, "code", why.Code, "error", why)
 	}
 	s.end(r, func(l *live) {
 		l.tries++
+		l.alone = l.alone || alone
 		l.scope, l.failed = scopeOf(why), s.Now()
 		l.until = s.Now().Add(d)
 		s.move(l, paused)

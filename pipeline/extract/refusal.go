@@ -119,8 +119,8 @@ func (s *session) answered(r *reading) {
 	}
 	s.useful(p)
 	s.mu.Lock()
-	waited := r.live.tries > loneTries
-	r.live.tries = 0
+	waited := r.live.alone
+	r.live.tries, r.live.alone = 0, false
 	s.mu.Unlock()
 	if waited {
 		s.Logger.Info("container goes on", "container", r.key)
@@ -197,7 +197,7 @@ func (s *session) settle(ctx context.Context, start starter) {
 		own, stop := context.WithCancelCause(ctx)
 		l.hold, l.stop, l.changed = nil, stop, false
 		s.move(l, running)
-		start(func(ctx context.Context) error {
+		start(func(context.Context) error {
 			defer s.nudge()
 			defer s.settled(v)
 			defer stop(nil)
