@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,16 +48,18 @@ func TestASummaryAMinuteWhileThereIsWork(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		logger, out := written()
 		ctx, cancel := context.WithCancel(t.Context())
-		work := true
+		var idle atomic.Bool
 		stop := beside(ctx, func(ctx context.Context) {
-			summarize(ctx, summaryEvery, logger, func(context.Context) ([]any, bool) { return []any{"pages", 7}, work })
+			summarize(ctx, summaryEvery, logger, func(context.Context) ([]any, bool) { return []any{"pages", 7}, !idle.Load() })
 		})
 		time.Sleep(5*time.Minute + time.Second)
+		synctest.Wait()
 		if n := strings.Count(out.String(), "msg=progress pages=7"); n != 5 {
 			t.Errorf("%d summaries in five minutes:\n%s", n, out)
 		}
-		work = false
+		idle.Store(true)
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if n := strings.Count(out.String(), "\n"); n != 5 {
 			t.Errorf("%d lines after an hour without work, want 5", n)
 		}
