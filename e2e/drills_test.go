@@ -47,6 +47,7 @@ func drilled(t *testing.T, title string) *drill {
 	if testing.Short() {
 		t.Skip("drills wait for what programs say once a minute: not in a short run")
 	}
+	t.Parallel() // they wait more than they work
 	page, err := os.ReadFile("../docs/drills.md")
 	if err != nil {
 		t.Fatal(err)
